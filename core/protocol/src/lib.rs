@@ -1,0 +1,66 @@
+//! What two versions of Farmhand agree on: ids, frame sets, manifests and wire types.
+//!
+//! Everything here is data and its parsing. This crate must not know HTTP, files, the clock, or what any of
+//! it means to the farm.
+
+pub mod agent;
+mod blender;
+mod digest;
+mod failure;
+pub mod farm;
+mod frames;
+mod ids;
+mod manifest;
+mod problem;
+mod settings;
+
+pub use blender::{BlenderVersion, BlenderVersionError};
+pub use digest::{BlobHash, DigestError, SceneHash};
+pub use failure::{Blame, Failure, FailureKind};
+pub use frames::{Frame, FrameError, FrameRange, FrameSet, FrameSetError};
+pub use ids::{BatchId, BatchKey, BootId, Epoch, EventId, FarmId, IdError, JobId, NodeId};
+pub use manifest::{FileEntry, Manifest, ManifestError, TreePath, TreePathError};
+pub use problem::Problem;
+pub use settings::{Denoise, Device, RenderSettings};
+
+/// Version of the wire forms in this crate: `(major, minor)`. One minor version apart works.
+pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 0 };
+
+/// Header in which a client names the [`ProtocolVersion`] it speaks, for example `1.0`.
+pub const PROTOCOL_HEADER: &str = "farmhand-protocol";
+
+/// A version of the wire forms. A new optional field or event is a minor version, anything else a major one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct ProtocolVersion {
+    /// Versions with different majors do not understand each other.
+    pub major: u16,
+    /// Versions whose minors differ by at most one understand each other.
+    pub minor: u16,
+}
+
+impl ProtocolVersion {
+    /// Whether a peer that speaks `other` can be worked with.
+    pub fn works_with(self, other: Self) -> bool {
+        self.major == other.major && self.minor.abs_diff(other.minor) <= 1
+    }
+}
+
+impl std::fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl std::str::FromStr for ProtocolVersion {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let error = || IdError::new("a protocol version such as 1.0", text);
+        let (major, minor) = text.split_once('.').ok_or_else(error)?;
+        let number = |part: &str| part.parse().map_err(|_| error());
+        Ok(Self {
+            major: number(major)?,
+            minor: number(minor)?,
+        })
+    }
+}

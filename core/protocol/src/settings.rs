@@ -1,0 +1,106 @@
+//! How frames are rendered where the scene does not decide it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::IdError;
+
+/// What renders. Set in Blender before the first frame; the device really used is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Device {
+    /// What the scene asks for: its CPU, or for a GPU scene the best GPU of the node.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// NVIDIA through CUDA.
+    Cuda,
+    /// NVIDIA through OptiX.
+    Optix,
+    /// AMD through HIP.
+    Hip,
+    /// Intel through oneAPI.
+    Oneapi,
+    /// Apple through Metal.
+    Metal,
+}
+
+impl Device {
+    /// All of them, for help texts and parsing.
+    pub const ALL: [Self; 7] = [
+        Self::Auto,
+        Self::Cpu,
+        Self::Cuda,
+        Self::Optix,
+        Self::Hip,
+        Self::Oneapi,
+        Self::Metal,
+    ];
+
+    /// Its name on the wire and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Optix => "optix",
+            Self::Hip => "hip",
+            Self::Oneapi => "oneapi",
+            Self::Metal => "metal",
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Device {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let error = || IdError::new("a device: auto, cpu, cuda, optix, hip, oneapi or metal", text);
+        Self::ALL
+            .into_iter()
+            .find(|device| device.name() == text)
+            .ok_or_else(error)
+    }
+}
+
+/// What becomes of the scene's denoising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denoise {
+    /// As the scene says.
+    #[default]
+    Scene,
+    /// Not at all.
+    Off,
+}
+
+/// Settings of a job, carried to every batch of it. The default renders what the scene asks for and fails a
+/// frame rather than render it differently.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RenderSettings {
+    /// What renders.
+    pub device: Device,
+    /// What becomes of the scene's denoising.
+    pub denoise: Denoise,
+    /// Render although files that the scene names are missing.
+    pub allow_missing: bool,
+    /// Render although Python drivers or scripts of the scene were not run.
+    pub allow_blocked_scripts: bool,
+    /// Render on the CPU where the asked GPU is missing.
+    pub allow_cpu: bool,
+    /// Render with a Blender older than the one that wrote the scene.
+    pub allow_older_blender: bool,
+    /// Seconds without a sign from Blender after which a frame has failed; the agent's default without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_timeout_seconds: Option<u32>,
+}
