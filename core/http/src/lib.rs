@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What Farmhand's two HTTP servers and their clients share: the token rule, strict JSON bodies, problem
+//! details, numbered event streams (both ends), the seed calls' bodies, and listening.
+//!
+//! Must not know jobs, batches, Blender, or which server it serves.
+
+mod access;
+mod events;
+mod extract;
+mod follow;
+mod listen;
+mod reject;
+pub mod seed;
+mod token;
+
+pub use access::Access;
+pub use events::{AfterEvent, EventLog};
+pub use extract::{Json, JsonOrDefault, Path, Query};
+pub use follow::{Received, RetryDelay, follow};
+pub use listen::{ListenError, bind, serve};
+pub use reject::Reject;
+pub use token::{TokenError, Tokens};

@@ -87,6 +87,10 @@ pub enum Denoise {
 /// frame rather than render it differently.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own that a person sets"
+)]
 pub struct RenderSettings {
     /// What renders.
     pub device: Device,
