@@ -226,12 +226,12 @@ mod tests {
         let mut body = [(-10_i32).to_le_bytes(), 52_i32.to_le_bytes()].concat();
         body.extend(b"Sc\xc3\xa8ne\0");
         body.resize(72, 0);
-        block(&mut file, b"REND", &body);
-        block(&mut file, b"TEST", &[0; 100]);
+        block(&mut file, *b"REND", &body);
+        block(&mut file, *b"TEST", &[0; 100]);
         file
     }
 
-    fn block(file: &mut Vec<u8>, code: &[u8; 4], body: &[u8]) {
+    fn block(file: &mut Vec<u8>, code: [u8; 4], body: &[u8]) {
         file.extend(code);
         file.extend(i32::try_from(body.len()).unwrap().to_le_bytes());
         file.extend([0; 16]);

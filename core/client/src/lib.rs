@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Typed client of the orchestrator's API: calls, events with reconnect, packing and uploading scenes,
+//! bringing frames home.
+//!
+//! The dashboard, the command line and tests use it alike. It must not know the engine, the journal, nodes'
+//! APIs or the terminal.
+
+mod address;
+mod call;
+mod events;
+mod farm;
+mod fetch;
+mod pack;
+mod upload;
+
+pub use address::{AddressError, FarmAddress};
+pub use call::CallError;
+pub use events::FarmSignal;
+pub use farm::FarmClient;
+pub use fetch::{FetchError, Fetched, FrameFetcher};
+pub use pack::{PackError, PackedScene, pack_scene};
+pub use upload::{Upload, UploadError};

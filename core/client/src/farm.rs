@@ -1,0 +1,283 @@
+//! The calls of the orchestrator's API, one method each.
+
+use std::time::Duration;
+
+use farmhand_http::Tokens;
+use farmhand_protocol::farm::{
+    AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmView, FrameView, JobDetail, JobView,
+    NodeView, Page, SubmitJob, Why,
+};
+use farmhand_protocol::{BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER};
+use reqwest::{Method, RequestBuilder, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::{self, CallError};
+use crate::{FarmAddress, pack};
+
+/// Time within which an ordinary call must be answered. Blobs and pictures have no such limit.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A farm as its clients see it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct FarmClient {
+    http: reqwest::Client,
+    address: FarmAddress,
+    token: Option<Tokens>,
+}
+
+impl FarmClient {
+    /// A client of the orchestrator at `address`. Connects at the first call.
+    pub fn new(address: FarmAddress, token: Option<Tokens>) -> Self {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .no_proxy() // A farm is on our own network; a proxy set for the web must not stand between.
+            .build()
+            .expect("a client without TLS and with fixed options can always be built");
+        Self { http, address, token }
+    }
+
+    /// Where the farm is.
+    pub fn address(&self) -> &FarmAddress {
+        &self.address
+    }
+
+    /// `GET /health`: whether an orchestrator answers there.
+    pub async fn health(&self) -> Result<(), CallError> {
+        self.done(self.get("/health")).await
+    }
+
+    /// `GET /v1/farm`.
+    pub async fn farm(&self) -> Result<FarmView, CallError> {
+        self.read(self.get("/v1/farm")).await
+    }
+
+    /// Every job that the farm still lists.
+    pub async fn jobs(&self) -> Result<Vec<JobView>, CallError> {
+        self.pages("/v1/jobs").await
+    }
+
+    /// `GET /v1/jobs/{id}`.
+    pub async fn job(&self, id: JobId) -> Result<JobDetail, CallError> {
+        self.read(self.get(&format!("/v1/jobs/{id}"))).await
+    }
+
+    /// Every frame of a job.
+    pub async fn frames(&self, id: JobId) -> Result<Vec<FrameView>, CallError> {
+        self.pages(&format!("/v1/jobs/{id}/frames")).await
+    }
+
+    /// One page of a job's frames.
+    pub async fn frames_page(&self, id: JobId, cursor: Option<&str>) -> Result<Page<FrameView>, CallError> {
+        self.page(&format!("/v1/jobs/{id}/frames"), cursor).await
+    }
+
+    /// The log of a frame's last attempt.
+    pub async fn frame_log(&self, id: JobId, frame: Frame) -> Result<String, CallError> {
+        let request = self.get(&format!("/v1/jobs/{id}/frames/{frame}/log"));
+        let response = call::send(&self.address, request.timeout(PATIENCE)).await?;
+        let text = response.text().await;
+        text.map_err(|error| CallError::unreachable(&self.address, &error))
+    }
+
+    /// A file of a delivered frame, as a response to read from; its first file where `path` is not given.
+    pub async fn frame_file(
+        &self,
+        id: JobId,
+        frame: Frame,
+        path: Option<&str>,
+    ) -> Result<Response, CallError> {
+        let request = self.get(&format!("/v1/jobs/{id}/frames/{frame}/image"));
+        let request = match path {
+            Some(path) => request.query(&[("file", path)]),
+            None => request,
+        };
+        call::send(&self.address, request).await
+    }
+
+    /// `GET /v1/jobs/{id}/why`.
+    pub async fn why(&self, id: JobId) -> Result<Why, CallError> {
+        self.read(self.get(&format!("/v1/jobs/{id}/why"))).await
+    }
+
+    /// `POST /v1/jobs`. The same `key` submits the same job once, however often it is sent.
+    pub async fn submit(&self, job: &SubmitJob, key: &str) -> Result<JobView, CallError> {
+        let request = self.post("/v1/jobs", job).header("Idempotency-Key", key);
+        self.read(request).await
+    }
+
+    /// `PATCH /v1/jobs/{id}`.
+    pub async fn change_job(&self, id: JobId, change: &ChangeJob) -> Result<(), CallError> {
+        let request = self
+            .request(Method::PATCH, &format!("/v1/jobs/{id}"))
+            .json(change);
+        self.done(request).await
+    }
+
+    /// `DELETE /v1/jobs/{id}`: takes an ended job off the list; its pictures stay.
+    pub async fn delete_job(&self, id: JobId) -> Result<(), CallError> {
+        self.done(self.request(Method::DELETE, &format!("/v1/jobs/{id}")))
+            .await
+    }
+
+    /// Cancels a job's frames; without `frames` all that are not delivered.
+    pub async fn cancel_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<(), CallError> {
+        let body = ChooseFrames { frames };
+        self.done(self.post(&format!("/v1/jobs/{id}/cancel"), &body))
+            .await
+    }
+
+    /// Renders frames again; without `frames` all failed and cancelled ones.
+    pub async fn retry_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<(), CallError> {
+        let body = ChooseFrames { frames };
+        self.done(self.post(&format!("/v1/jobs/{id}/retry"), &body)).await
+    }
+
+    /// Holds a job: what nodes have is finished.
+    pub async fn pause_job(&self, id: JobId) -> Result<(), CallError> {
+        self.done(self.request(Method::POST, &format!("/v1/jobs/{id}/pause")))
+            .await
+    }
+
+    /// Lets a held job go on.
+    pub async fn resume_job(&self, id: JobId) -> Result<(), CallError> {
+        self.done(self.request(Method::POST, &format!("/v1/jobs/{id}/resume")))
+            .await
+    }
+
+    /// `GET /v1/batches/{id}`.
+    pub async fn batch(&self, id: BatchId) -> Result<BatchView, CallError> {
+        self.read(self.get(&format!("/v1/batches/{id}"))).await
+    }
+
+    /// Cancels what a batch has not delivered.
+    pub async fn cancel_batch(&self, id: BatchId) -> Result<(), CallError> {
+        self.done(self.request(Method::POST, &format!("/v1/batches/{id}/cancel")))
+            .await
+    }
+
+    /// Renders a batch's failed and cancelled frames again, in new batches.
+    pub async fn retry_batch(&self, id: BatchId) -> Result<(), CallError> {
+        self.done(self.request(Method::POST, &format!("/v1/batches/{id}/retry")))
+            .await
+    }
+
+    /// Every node.
+    pub async fn nodes(&self) -> Result<Vec<NodeView>, CallError> {
+        self.pages("/v1/nodes").await
+    }
+
+    /// `POST /v1/nodes`: makes a node known by its agent's address.
+    pub async fn add_node(&self, address: &str) -> Result<(), CallError> {
+        let body = AddNode {
+            address: address.to_owned(),
+        };
+        self.done(self.post("/v1/nodes", &body)).await
+    }
+
+    /// `DELETE /v1/nodes/{id}`.
+    pub async fn remove_node(&self, id: NodeId) -> Result<(), CallError> {
+        self.done(self.request(Method::DELETE, &format!("/v1/nodes/{id}")))
+            .await
+    }
+
+    /// Gives a node nothing new; with `now` stops what it renders too.
+    pub async fn drain_node(&self, id: NodeId, now: bool) -> Result<(), CallError> {
+        let request = self.post(&format!("/v1/nodes/{id}/drain"), &DrainNode { now });
+        self.done(request).await
+    }
+
+    /// Gives a drained node work again.
+    pub async fn undrain_node(&self, id: NodeId) -> Result<(), CallError> {
+        self.done(self.request(Method::POST, &format!("/v1/nodes/{id}/resume")))
+            .await
+    }
+
+    /// Whether the orchestrator holds a blob.
+    pub async fn has_blob(&self, hash: BlobHash) -> Result<bool, CallError> {
+        let request = self.request(Method::HEAD, &format!("/v1/blobs/{hash}"));
+        match self.done(request.timeout(PATIENCE)).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a blob. The orchestrator checks it against its hash.
+    pub(crate) async fn put_blob(
+        &self,
+        hash: BlobHash,
+        size: u64,
+        body: reqwest::Body,
+    ) -> Result<(), CallError> {
+        let request = self
+            .request(Method::PUT, &format!("/v1/blobs/{hash}"))
+            .header(reqwest::header::CONTENT_LENGTH, size)
+            .body(body);
+        call::send(&self.address, request).await.map(drop)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    fn post(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
+        self.request(Method::POST, path).json(body)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self
+            .http
+            .request(method, self.address.join(path))
+            .header(PROTOCOL_HEADER, PROTOCOL.to_string());
+        match &self.token {
+            Some(tokens) => request.bearer_auth(tokens.first()),
+            None => request,
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
+        call::fetch(&self.address, request.timeout(PATIENCE)).await
+    }
+
+    async fn done(&self, request: RequestBuilder) -> Result<(), CallError> {
+        call::send(&self.address, request.timeout(PATIENCE))
+            .await
+            .map(drop)
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        cursor: Option<&str>,
+    ) -> Result<Page<T>, CallError> {
+        let request = self.get(path);
+        let request = match cursor {
+            Some(cursor) => request.query(&[("cursor", cursor)]),
+            None => request,
+        };
+        self.read(request).await
+    }
+
+    async fn pages<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, CallError> {
+        let mut items = Vec::new();
+        let mut cursor = None;
+        loop {
+            let mut page: Page<T> = self.page(path, cursor.as_deref()).await?;
+            items.append(&mut page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// Uploads what the farm lacks of a scene. See [`crate::Upload`].
+    pub async fn upload(
+        &self,
+        scene: &pack::PackedScene,
+        progress: impl Fn(crate::Upload) + Sync,
+    ) -> Result<crate::Upload, crate::UploadError> {
+        crate::upload::upload(self, scene, &progress).await
+    }
+}
