@@ -31,7 +31,7 @@ impl FromStr for FarmAddress {
     /// Reads an address; `host:4000` is taken as `http://host:4000`.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let error = || AddressError(text.chars().take(120).collect());
-        let text = text.trim().trim_end_matches('/');
+        let text = text.trim();
         let full = if text.contains("://") {
             text.to_owned()
         } else {
