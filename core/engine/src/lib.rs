@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The farm as a pure state machine.
+//!
+//! [`decide`] answers an event with facts and effects, [`schedule`] hands out work, and [`Farm::apply`] is the
+//! only thing that changes what is remembered. Replaying a journal runs `apply` alone, so a better scheduler
+//! never changes what an old journal means.
+//!
+//! Must not know async, HTTP, files, the clock, chance, or the terminal: it is told, and it answers.
+
+mod decide;
+mod effect;
+mod event;
+mod fact;
+mod farm;
+mod job;
+mod narrate;
+mod node;
+mod schedule;
+mod table;
+mod view;
+
+pub use decide::{Decision, Refusal, decide};
+pub use effect::Effect;
+pub use event::{Command, Event, Report};
+pub use fact::{Fact, Sighting, Stamped};
+pub use farm::{Farm, Now, Policy};
+pub use job::{Batch, Job, JobSpec};
+pub use narrate::narrate;
+pub use node::{Node, Presence};
+pub use schedule::schedule;
+pub use table::FrameTable;

@@ -1,0 +1,57 @@
+//! What follows from time passing: leases run out.
+
+use farmhand_protocol::{Failure, FailureKind, FrameSet, NodeId};
+
+use super::Decision;
+use crate::fact::{Fact, Sighting};
+use crate::farm::{Farm, Now};
+use crate::job::Batch;
+
+pub(super) fn decide(farm: &Farm, now: Now) -> Decision {
+    let silent: Vec<NodeId> = farm
+        .nodes
+        .keys()
+        .copied()
+        .filter(|node| lease_is_over(farm, *node, now))
+        .collect();
+    silent.into_iter().fold(Decision::default(), |decision, node| {
+        let lost = farm.batches_on(node).fold(decision, |decision, (id, batch)| {
+            let decision = decision.fact(Fact::BatchLost { batch: id });
+            give_up_after_losses(farm, batch)
+                .into_iter()
+                .fold(decision, Decision::fact)
+        });
+        lost.see(Sighting::NodeSilent { node })
+    })
+}
+
+/// A node that was not heard since the start has had a lease from the start on.
+fn lease_is_over(farm: &Farm, node: NodeId, now: Now) -> bool {
+    match farm.presence(node) {
+        Some(presence) => {
+            !presence.silent && now.since_start.saturating_sub(presence.heard) > farm.policy().lease
+        }
+        None => now.since_start > farm.policy().lease && farm.batches_on(node).next().is_some(),
+    }
+}
+
+/// Frames that have now lost as many nodes as is allowed.
+fn give_up_after_losses(farm: &Farm, batch: &Batch) -> Option<Fact> {
+    let table = &farm.jobs.get(&batch.job)?.frames;
+    let losses = |frame| table.trouble(frame).map_or(0, |trouble| trouble.losses) + 1;
+    let frames: FrameSet = batch
+        .open
+        .iter()
+        .filter(|frame| losses(*frame) >= farm.policy().losses)
+        .collect();
+    let message = format!(
+        "{} nodes were lost while they had this frame",
+        farm.policy().losses
+    );
+    let failure = Failure::new(FailureKind::NodeLost, message);
+    (!frames.is_empty()).then_some(Fact::FramesFailed {
+        job: batch.job,
+        frames,
+        failure,
+    })
+}

@@ -1,0 +1,172 @@
+//! Jobs and their batches.
+
+use std::collections::BTreeMap;
+
+use farmhand_protocol::farm::{BatchState, JobState};
+use farmhand_protocol::{
+    BatchId, BlenderVersion, Failure, FrameSet, JobId, NodeId, RenderSettings, SceneHash,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Durable, FrameTable};
+
+/// What was asked for, settled where the request left it open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// Shown, and what the pictures' names start with.
+    pub name: String,
+    /// Who asked.
+    pub user: String,
+    /// What to render.
+    pub scene: SceneHash,
+    /// Which frames; empty only where all were skipped.
+    pub frames: FrameSet,
+    /// Frames whose pictures were there already.
+    #[serde(default, skip_serializing_if = "FrameSet::is_empty")]
+    pub skipped: FrameSet,
+    /// How to render them.
+    pub settings: RenderSettings,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Absolute folder of the pictures, claimed for this job.
+    pub output: String,
+    /// The Blender that wrote the scene.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<BlenderVersion>,
+    /// Tags that a node must have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Frames of a batch, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u32>,
+}
+
+/// A job and how it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// What was asked for.
+    pub spec: JobSpec,
+    /// The name that is shown; pictures keep the one in `spec`.
+    pub name: String,
+    /// Now.
+    pub priority: i32,
+    /// A person holds it.
+    pub paused: bool,
+    /// Its frames.
+    pub frames: FrameTable,
+    /// The Blender that all its frames use, once chosen.
+    pub blender: Option<BlenderVersion>,
+    /// Nodes that get nothing more of it, and what showed that.
+    pub excluded: BTreeMap<NodeId, Failure>,
+    /// Why frames failed, the latest.
+    pub last_failure: Option<Failure>,
+    /// Batches that ended, newest last, at most [`Job::KEPT_BATCHES`].
+    pub(crate) ended_batches: Vec<(BatchId, Batch)>,
+    /// Failed attempts, newest last, at most [`Job::KEPT_ATTEMPTS`].
+    pub(crate) attempts: Vec<Attempt>,
+    /// Render time of all delivered frames together, in milliseconds.
+    pub render_ms: u64,
+    /// When it was submitted.
+    pub submitted: Timestamp,
+    /// When its first batch was handed out.
+    pub started: Option<Timestamp>,
+    /// When its last frame settled.
+    pub ended: Option<Timestamp>,
+}
+
+/// A failed attempt, remembered to be shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    pub(crate) frame: farmhand_protocol::Frame,
+    pub(crate) batch: BatchId,
+    pub(crate) node: NodeId,
+    pub(crate) at: Timestamp,
+    pub(crate) failure: Failure,
+}
+
+impl Job {
+    /// Ended batches that are kept to be shown.
+    pub const KEPT_BATCHES: usize = 500;
+    /// Failed attempts that are kept to be shown.
+    pub const KEPT_ATTEMPTS: usize = 100;
+
+    pub(crate) fn new(spec: JobSpec, at: Timestamp) -> Self {
+        let frames = FrameTable::new(spec.frames.clone());
+        let ended = frames.is_settled().then_some(at);
+        Self {
+            name: spec.name.clone(),
+            priority: spec.priority,
+            paused: false,
+            frames,
+            blender: None,
+            excluded: BTreeMap::new(),
+            last_failure: None,
+            ended_batches: Vec::new(),
+            attempts: Vec::new(),
+            render_ms: 0,
+            submitted: at,
+            started: None,
+            ended,
+            spec,
+        }
+    }
+
+    /// Where it stands: derived from its frames, so that it cannot disagree with them.
+    pub fn state(&self) -> JobState {
+        if self.frames.is_settled() {
+            let failed = self.frames.count(Durable::Failed) > 0;
+            let cancelled = self.frames.count(Durable::Cancelled) > 0;
+            return match (failed, cancelled) {
+                (true, _) => JobState::Failed,
+                (false, true) => JobState::Cancelled,
+                (false, false) => JobState::Completed,
+            };
+        }
+        if self.paused {
+            JobState::Paused
+        } else if self.frames.count(Durable::Leased) > 0 {
+            JobState::Running
+        } else {
+            JobState::Waiting
+        }
+    }
+
+    pub(crate) fn keep_ended(&mut self, id: BatchId, batch: Batch) {
+        if self.ended_batches.len() == Self::KEPT_BATCHES {
+            self.ended_batches.remove(0);
+        }
+        self.ended_batches.push((id, batch));
+    }
+
+    pub(crate) fn keep_attempt(&mut self, attempt: Attempt) {
+        if self.attempts.len() == Self::KEPT_ATTEMPTS {
+            self.attempts.remove(0);
+        }
+        self.last_failure = Some(attempt.failure.clone());
+        self.attempts.push(attempt);
+    }
+}
+
+/// Frames handed to one node at one time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Of which job.
+    pub job: JobId,
+    /// On which node.
+    pub node: NodeId,
+    /// All its frames.
+    pub frames: FrameSet,
+    /// Frames neither delivered, failed, returned nor cancelled; empty once it has ended.
+    pub open: FrameSet,
+    /// Frames it delivered.
+    pub delivered: FrameSet,
+    /// Frames that failed in it.
+    pub failed: FrameSet,
+    /// Why it went to this node.
+    pub why: String,
+    /// When it was handed out.
+    pub assigned: Timestamp,
+    /// How and when it ended.
+    pub ended: Option<(BatchState, Timestamp)>,
+}

@@ -1,0 +1,279 @@
+//! What is shown of the farm. What only the orchestrator knows (telemetry, delivered files) it fills in.
+
+use farmhand_protocol::farm::{
+    AttemptView, BatchState, BatchView, FrameState, FrameView, JobDetail, JobState, JobView, NodeState,
+    NodeView, Why,
+};
+use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
+
+use crate::farm::{Farm, Now};
+use crate::job::{Batch, Job};
+use crate::node::Unfit;
+use crate::schedule::{choose_blender, unfit, unfit_for};
+
+/// A mean or an ETA of fewer frames than this would mislead.
+const FRAMES_FOR_A_MEAN: u32 = 3;
+
+impl Farm {
+    /// A job as it is shown in lists.
+    pub fn job_view(&self, id: JobId, now: Now) -> Option<JobView> {
+        let job = self.job(id)?;
+        let state = job.state();
+        let rendering = self.rendering(id);
+        let counts = job.frames.counts(rendering.len());
+        let measured = counts.delivered >= FRAMES_FOR_A_MEAN;
+        let mean_frame_ms = measured.then(|| job.render_ms / u64::from(counts.delivered));
+        let left = u64::from(counts.pending + counts.leased + counts.rendering);
+        let at_once = u64::from(rendering.len().max(1));
+        let running = matches!(state, JobState::Running);
+        Some(JobView {
+            id,
+            name: job.name.clone(),
+            user: job.spec.user.clone(),
+            state,
+            reason: self.reason(job, now),
+            priority: job.priority,
+            frames: job.frames.frames().clone(),
+            skipped: job.spec.skipped.clone(),
+            counts,
+            scene: job.spec.scene,
+            settings: job.spec.settings.clone(),
+            blender: job.blender,
+            output: job.spec.output.clone(),
+            submitted: job.submitted,
+            started: job.started,
+            ended: job.ended,
+            mean_frame_ms,
+            eta_ms: mean_frame_ms
+                .filter(|_| running)
+                .map(|mean| mean * left.div_ceil(at_once)),
+        })
+    }
+
+    /// A job with the states of its frames, its batches and its failures.
+    pub fn job_detail(&self, id: JobId, now: Now) -> Option<JobDetail> {
+        let job = self.job(id)?;
+        let running = self.batches_of(id).map(|(batch, _)| batch);
+        let ended = job.ended_batches.iter().map(|(batch, _)| *batch);
+        let mut batches: Vec<BatchId> = running.chain(ended).collect();
+        batches.sort_unstable_by(|a, b| b.cmp(a));
+        batches.truncate(Job::KEPT_BATCHES);
+        let attempts = job.attempts.iter().rev().map(|attempt| AttemptView {
+            frame: attempt.frame,
+            batch: attempt.batch,
+            node: attempt.node,
+            node_name: self.node_name(attempt.node),
+            at: attempt.at,
+            failure: attempt.failure.clone(),
+        });
+        Some(JobDetail {
+            job: self.job_view(id, now)?,
+            states: job.frames.spans(&self.rendering(id)),
+            batches: batches
+                .into_iter()
+                .filter_map(|batch| self.batch_view(batch))
+                .collect(),
+            attempts: attempts.collect(),
+        })
+    }
+
+    /// A batch: running, or among the newest ended ones of its job.
+    pub fn batch_view(&self, id: BatchId) -> Option<BatchView> {
+        let batch = self.batch(id)?;
+        Some(BatchView {
+            id,
+            job: batch.job,
+            node: batch.node,
+            node_name: self.node_name(batch.node),
+            state: self.batch_state(id, batch),
+            frames: batch.frames.clone(),
+            delivered: batch.delivered.clone(),
+            failed: batch.failed.clone(),
+            why: batch.why.clone(),
+            assigned: batch.assigned,
+            ended: batch.ended.map(|(_, at)| at),
+        })
+    }
+
+    fn batch_state(&self, id: BatchId, batch: &Batch) -> BatchState {
+        let renders = || {
+            self.seen
+                .rendering
+                .get(&id)
+                .is_some_and(|frames| !frames.is_empty())
+        };
+        match batch.ended {
+            Some((state, _)) => state,
+            None if renders() => BatchState::Rendering,
+            None => BatchState::Assigned,
+        }
+    }
+
+    /// A node, without telemetry.
+    pub fn node_view(&self, id: NodeId, now: Now) -> Option<NodeView> {
+        let node = self.node(id)?;
+        let presence = self.presence(id);
+        let busy = self.batches_on(id).next().is_some();
+        let unfit = presence.and_then(|presence| unfit(self, now, id, presence));
+        let state = match (&unfit, presence) {
+            (_, None) if now.since_start > self.policy().lease => NodeState::Lost,
+            (_, None) => NodeState::Connecting,
+            (Some(Unfit::Silent), _) => NodeState::Lost,
+            (Some(Unfit::Drained), _) if busy => NodeState::Draining,
+            (Some(Unfit::Drained), _) => NodeState::Drained,
+            (Some(Unfit::Broken(_) | Unfit::Probing), _) => NodeState::Unfit,
+            _ if busy => NodeState::Rendering,
+            _ => NodeState::Idle,
+        };
+        let info = presence.map(|presence| &presence.info);
+        Some(NodeView {
+            id: Some(id),
+            name: node.name.clone(),
+            address: node.address.clone(),
+            state,
+            since: node.since,
+            problem: unfit
+                .filter(|unfit| *unfit != Unfit::Drained)
+                .map(|unfit| unfit.words()),
+            silent_ms: presence.map(|presence| {
+                let silence = now.since_start.saturating_sub(presence.heard);
+                u64::try_from(silence.as_millis()).unwrap_or(u64::MAX)
+            }),
+            slots: info.map_or(0, |info| info.slots),
+            version: info.map_or_else(String::new, |info| info.version.clone()),
+            tags: info.map_or_else(Vec::new, |info| info.tags.clone()),
+            engines: info.map_or_else(Vec::new, |info| info.engines.clone()),
+            hardware: info.map_or_else(Default::default, |info| info.hardware.clone()),
+            load: info.map_or_else(Default::default, |info| info.load),
+            running: Vec::new(),
+            frames_per_minute: presence.map_or(0.0, |presence| presence.frames_per_minute(now.since_start)),
+        })
+    }
+
+    /// Frames of a job, without their files.
+    pub fn frame_views(&self, id: JobId, frames: &FrameSet) -> Vec<FrameView> {
+        let Some(job) = self.job(id) else {
+            return Vec::new();
+        };
+        let rendering = self.rendering(id);
+        let states = frames
+            .iter()
+            .filter_map(|frame| Some((frame, job.frames.state(frame)?)));
+        states
+            .map(|(frame, state)| {
+                let trouble = job.frames.trouble(frame);
+                FrameView {
+                    frame,
+                    state: if rendering.contains(frame) {
+                        FrameState::Rendering
+                    } else {
+                        state.shown()
+                    },
+                    attempts: trouble.map_or(0, |trouble| trouble.failures),
+                    failure: trouble.and_then(|trouble| trouble.last.clone()),
+                    files: Vec::new(),
+                    node: None,
+                    render_ms: None,
+                }
+            })
+            .collect()
+    }
+
+    /// Why a job waits, failed, or goes where it goes.
+    pub fn why(&self, id: JobId, now: Now) -> Option<Why> {
+        let job = self.job(id)?;
+        let mut reasons: Vec<String> = self.reason(job, now).into_iter().collect();
+        if !job.frames.is_settled() {
+            reasons.extend(self.node_ids().filter_map(|node| {
+                let reason = self.reason_against(job, node, now)?;
+                Some(format!("{}: {}", self.node_name(node), reason.words()))
+            }));
+            let goes = self.batches_of(id).map(|(batch, held)| {
+                format!(
+                    "{batch} ({}) is on {}: {}",
+                    held.frames,
+                    self.node_name(held.node),
+                    held.why
+                )
+            });
+            reasons.extend(goes);
+        }
+        Some(Why { reasons })
+    }
+
+    /// One line: why a job does not go on, or how it failed.
+    fn reason(&self, job: &Job, now: Now) -> Option<String> {
+        match job.state() {
+            JobState::Failed => job.last_failure.as_ref().map(|failure| failure.message.clone()),
+            JobState::Waiting => Some(self.waits_for(job, now)),
+            JobState::Running | JobState::Paused | JobState::Completed | JobState::Cancelled => None,
+        }
+    }
+
+    fn waits_for(&self, job: &Job, now: Now) -> String {
+        if self.nodes.is_empty() {
+            return "no node has joined yet: start farmhand-agent on a machine and add its address"
+                .to_owned();
+        }
+        let against: Vec<Option<Unfit>> = self
+            .node_ids()
+            .map(|node| self.reason_against(job, node, now))
+            .collect();
+        if against.iter().any(Option::is_none) {
+            return "every suitable node is busy".to_owned();
+        }
+        let against: Vec<Unfit> = against.into_iter().flatten().collect();
+        let all = |test: fn(&Unfit) -> bool| against.iter().all(test);
+        if all(|unfit| matches!(unfit, Unfit::Drained)) {
+            return "every node is drained".to_owned();
+        }
+        if all(|unfit| matches!(unfit, Unfit::Silent)) {
+            return "no node answers".to_owned();
+        }
+        if against.contains(&Unfit::LacksBlender) {
+            let wanted = job.blender.map_or_else(
+                || {
+                    job.spec
+                        .written_by
+                        .map_or_else(String::new, |v| format!("{}.{} or newer", v.major, v.minor))
+                },
+                |version| version.to_string(),
+            );
+            return format!("no suitable node has Blender {wanted}");
+        }
+        against
+            .first()
+            .map_or_else(|| "no node is suitable".to_owned(), Unfit::words)
+    }
+
+    /// Why this node gets nothing of this job; nothing when it could.
+    fn reason_against(&self, job: &Job, node: NodeId, now: Now) -> Option<Unfit> {
+        let Some(presence) = self.presence(node) else {
+            return Some(Unfit::Silent);
+        };
+        let version = job.blender.or_else(|| choose_blender(self, now, job));
+        unfit(self, now, node, presence)
+            .or_else(|| unfit_for(self, job, node, version))
+            .or_else(|| version.is_none().then_some(Unfit::LacksBlender))
+    }
+
+    fn node_name(&self, id: NodeId) -> String {
+        self.node(id)
+            .map_or_else(|| id.to_string(), |node| node.name.clone())
+    }
+}
+
+impl Unfit {
+    fn words(&self) -> String {
+        match self {
+            Self::Drained => "drained by a person".to_owned(),
+            Self::Silent => "not heard from".to_owned(),
+            Self::Probing => "still finds out what its Blenders can do".to_owned(),
+            Self::Broken(problem) => problem.clone(),
+            Self::Rests(reason) => format!("refused a batch a moment ago: {reason}"),
+            Self::Excluded(reason) => format!("cannot render this job: {reason}"),
+            Self::LacksTag(tag) => format!("lacks the tag {tag}"),
+            Self::LacksBlender => "has no Blender of the job's version".to_owned(),
+        }
+    }
+}
