@@ -7,6 +7,7 @@ use crate::fact::{Fact, Stamped};
 use crate::farm::Farm;
 
 /// What a fact means to a person, told after it was applied; nothing for facts that only programs care about.
+#[expect(clippy::too_many_lines, reason = "a table: one fact, one line of words")]
 pub fn narrate(farm: &Farm, stamped: &Stamped) -> Option<Note> {
     let job_name = |id: JobId| {
         farm.job(id)

@@ -10,7 +10,7 @@ use crate::effect::Effect;
 use crate::event::Command;
 use crate::fact::Fact;
 use crate::farm::Farm;
-use crate::job::Job;
+use crate::job::{Batch, Job};
 use crate::node::Node;
 use crate::table::Durable;
 
@@ -18,77 +18,23 @@ const OPEN: [Durable; 2] = [Durable::Pending, Durable::Leased];
 const GIVEN_UP: [Durable; 2] = [Durable::Failed, Durable::Cancelled];
 
 pub(super) fn decide(farm: &Farm, command: Command) -> Result<Decision, Refusal> {
-    let nothing = Decision::default;
     match command {
-        Command::Submit(spec) => Ok(nothing().fact(Fact::JobSubmitted {
+        Command::Submit(spec) => Ok(Decision::default().fact(Fact::JobSubmitted {
             job: farm.next_job(),
             spec,
         })),
         Command::CancelJob { job, frames } => {
-            let table = &find_job(farm, job)?.frames;
-            let open = table.in_states(&OPEN);
+            let open = find_job(farm, job)?.frames.in_states(&OPEN);
             let wanted = frames.map_or_else(|| open.clone(), |frames| frames.intersection(&open));
             Ok(cancel(farm, job, &wanted))
         }
-        Command::CancelBatch(id) => {
-            if let Some(batch) = farm.batches.get(&id) {
-                return Ok(cancel(farm, batch.job, &batch.open));
-            }
-            // It has ended by itself or was cancelled before: nothing of it is left to give up.
-            farm.batch(id)
-                .map(|_| nothing())
-                .ok_or_else(|| Refusal::Unknown(format!("batch {id}")))
-        }
-        Command::RetryJob { job, frames } => {
-            let table = &find_job(farm, job)?.frames;
-            let wanted = match frames {
-                None => table.in_states(&GIVEN_UP),
-                Some(frames) => {
-                    let foreign = frames.difference(table.frames());
-                    if !foreign.is_empty() {
-                        let all = table.frames();
-                        return Err(Refusal::Invalid(format!(
-                            "job {job} has no frames {foreign}: it has {all}"
-                        )));
-                    }
-                    frames.difference(&table.in_states(&OPEN))
-                }
-            };
-            requeue(job, wanted, "no failed or cancelled frames")
-        }
-        Command::RetryBatch(id) => {
-            let batch = farm
-                .batch(id)
-                .ok_or_else(|| Refusal::Unknown(format!("batch {id}")))?;
-            let table = &find_job(farm, batch.job)?.frames;
-            let wanted = batch.frames.intersection(&table.in_states(&GIVEN_UP));
-            requeue(
-                batch.job,
-                wanted,
-                "none of the batch's frames is failed or cancelled",
-            )
-        }
-        Command::Pause(job) => {
-            let held = find_job(farm, job)?;
-            if held.frames.is_settled() {
-                return Err(Refusal::Conflict(format!("job {job} has ended")));
-            }
-            let decision = if held.paused {
-                nothing()
-            } else {
-                nothing().fact(Fact::JobPaused { job })
-            };
-            Ok(farm
-                .batches_of(job)
-                .fold(decision, |decision, (id, _)| decision.and(take_back(farm, id))))
-        }
+        Command::CancelBatch(id) => cancel_batch(farm, id),
+        Command::RetryJob { job, frames } => retry_job(farm, job, frames),
+        Command::RetryBatch(id) => retry_batch(farm, id),
+        Command::Pause(job) => pause(farm, job),
         Command::Resume(job) => {
             let paused = find_job(farm, job)?.paused;
-            Ok(if paused {
-                nothing().fact(Fact::JobResumed { job })
-            } else {
-                nothing()
-            })
+            Ok(fact_if(paused, Fact::JobResumed { job }))
         }
         Command::SetPriority { job, priority } => {
             if !(-100..=100).contains(&priority) {
@@ -96,76 +42,133 @@ pub(super) fn decide(farm: &Farm, command: Command) -> Result<Decision, Refusal>
                     "priority {priority} is not between -100 and 100"
                 )));
             }
-            let same = find_job(farm, job)?.priority == priority;
-            Ok(if same {
-                nothing()
-            } else {
-                nothing().fact(Fact::PriorityChanged { job, priority })
-            })
+            let differs = find_job(farm, job)?.priority != priority;
+            Ok(fact_if(differs, Fact::PriorityChanged { job, priority }))
         }
         Command::Rename { job, name } => {
             if name.trim().is_empty() {
                 return Err(Refusal::Invalid("a job's name is not empty".to_owned()));
             }
-            let same = find_job(farm, job)?.name == name;
-            Ok(if same {
-                nothing()
-            } else {
-                nothing().fact(Fact::JobRenamed { job, name })
-            })
+            let differs = find_job(farm, job)?.name != name;
+            Ok(fact_if(differs, Fact::JobRenamed { job, name }))
         }
-        Command::AddNode { address } => {
-            if farm.addresses().contains(&address) {
-                return Ok(nothing());
-            }
-            Ok(nothing()
-                .fact(Fact::AddressAdded {
-                    address: address.clone(),
-                })
-                .effect(Effect::Connect { address }))
-        }
-        Command::RemoveNode(node) => {
-            let address = find_node(farm, node)?.address.clone();
-            let mut decision = take_everything_back(farm, node);
-            if farm.addresses.contains(&address) {
-                decision = decision.fact(Fact::AddressRemoved {
-                    address: address.clone(),
-                });
-            }
-            Ok(decision
-                .fact(Fact::NodeRemoved { node })
-                .effect(Effect::Disconnect { address }))
-        }
-        Command::RemoveAddress(address) => {
-            if !farm.addresses.contains(&address) {
-                return Err(Refusal::Unknown(format!("node at {address}")));
-            }
-            let removed = Fact::AddressRemoved {
-                address: address.clone(),
-            };
-            Ok(nothing().fact(removed).effect(Effect::Disconnect { address }))
-        }
-        Command::Drain { node, now } => {
-            let drained = find_node(farm, node)?.drained;
-            let decision = if drained {
-                nothing()
-            } else {
-                nothing().fact(Fact::NodeDrained { node })
-            };
-            if now {
-                return Ok(decision.and(take_everything_back(farm, node)));
-            }
-            let batches = farm.batches_on(node);
-            Ok(batches.fold(decision, |decision, (id, _)| decision.and(take_back(farm, id))))
-        }
+        Command::AddNode { address } => Ok(add_node(farm, address)),
+        Command::RemoveNode(node) => remove_node(farm, node),
+        Command::RemoveAddress(address) => remove_address(farm, address),
+        Command::Drain { node, now } => drain(farm, node, now),
         Command::Undrain(node) => {
             let drained = find_node(farm, node)?.drained;
-            Ok(if drained {
-                nothing().fact(Fact::NodeResumed { node })
-            } else {
-                nothing()
-            })
+            Ok(fact_if(drained, Fact::NodeResumed { node }))
         }
+    }
+}
+
+fn cancel_batch(farm: &Farm, id: BatchId) -> Result<Decision, Refusal> {
+    match farm.batches.get(&id) {
+        Some(batch) => Ok(cancel(farm, batch.job, &batch.open)),
+        // It has ended by itself or was cancelled before: nothing of it is left to give up.
+        None => farm
+            .batch(id)
+            .map(|_| Decision::default())
+            .ok_or_else(|| Refusal::Unknown(format!("batch {id}"))),
+    }
+}
+
+fn retry_job(farm: &Farm, job: JobId, frames: Option<FrameSet>) -> Result<Decision, Refusal> {
+    let table = &find_job(farm, job)?.frames;
+    let Some(frames) = frames else {
+        return requeue(job, table.in_states(&GIVEN_UP), "no frame is failed or cancelled");
+    };
+    let foreign = frames.difference(table.frames());
+    if !foreign.is_empty() {
+        let has = table.frames();
+        return Err(Refusal::Invalid(format!(
+            "job {job} has no frames {foreign}: it has {has}"
+        )));
+    }
+    requeue(
+        job,
+        frames.difference(&table.in_states(&OPEN)),
+        "these frames are still to be rendered",
+    )
+}
+
+fn retry_batch(farm: &Farm, id: BatchId) -> Result<Decision, Refusal> {
+    let batch = farm
+        .batch(id)
+        .ok_or_else(|| Refusal::Unknown(format!("batch {id}")))?;
+    let given_up = find_job(farm, batch.job)?.frames.in_states(&GIVEN_UP);
+    requeue(
+        batch.job,
+        batch.frames.intersection(&given_up),
+        "none of the batch's frames is failed or cancelled",
+    )
+}
+
+fn pause(farm: &Farm, job: JobId) -> Result<Decision, Refusal> {
+    let held = find_job(farm, job)?;
+    if held.frames.is_settled() {
+        return Err(Refusal::Conflict(format!("job {job} has ended")));
+    }
+    let decision = fact_if(!held.paused, Fact::JobPaused { job });
+    Ok(farm.batches_of(job).fold(decision, |decision, (id, batch)| {
+        decision.and(take_back(farm, id, batch))
+    }))
+}
+
+fn add_node(farm: &Farm, address: String) -> Decision {
+    if farm.addresses().contains(&address) {
+        return Decision::default();
+    }
+    Decision::default()
+        .fact(Fact::AddressAdded {
+            address: address.clone(),
+        })
+        .effect(Effect::Connect { address })
+}
+
+fn remove_node(farm: &Farm, node: NodeId) -> Result<Decision, Refusal> {
+    let address = find_node(farm, node)?.address.clone();
+    let mut decision = take_everything_back(farm, node);
+    if farm.addresses.contains(&address) {
+        decision = decision.fact(Fact::AddressRemoved {
+            address: address.clone(),
+        });
+    }
+    Ok(decision
+        .fact(Fact::NodeRemoved { node })
+        .effect(Effect::Disconnect { address }))
+}
+
+fn remove_address(farm: &Farm, address: String) -> Result<Decision, Refusal> {
+    if !farm.addresses.contains(&address) {
+        return Err(Refusal::Unknown(format!("node at {address}")));
+    }
+    let removed = Fact::AddressRemoved {
+        address: address.clone(),
+    };
+    Ok(Decision::default()
+        .fact(removed)
+        .effect(Effect::Disconnect { address }))
+}
+
+fn drain(farm: &Farm, node: NodeId, now: bool) -> Result<Decision, Refusal> {
+    let drained = find_node(farm, node)?.drained;
+    let decision = fact_if(!drained, Fact::NodeDrained { node });
+    if now {
+        return Ok(decision.and(take_everything_back(farm, node)));
+    }
+    Ok(farm.batches_on(node).fold(decision, |decision, (id, batch)| {
+        decision.and(take_back(farm, id, batch))
+    }))
+}
+
+/// The fact, where it would change something: the same command twice is no error.
+fn fact_if(changes: bool, fact: Fact) -> Decision {
+    if changes {
+        Decision::default().fact(fact)
+    } else {
+        Decision::default()
     }
 }
 
@@ -232,10 +235,7 @@ fn cancel(farm: &Farm, job: JobId, frames: &FrameSet) -> Decision {
 }
 
 /// Takes back what a batch has not started.
-fn take_back(farm: &Farm, id: BatchId) -> Decision {
-    let Some(batch) = farm.batches.get(&id) else {
-        return Decision::default();
-    };
+fn take_back(farm: &Farm, id: BatchId, batch: &Batch) -> Decision {
     let rendering: FrameSet = farm
         .seen
         .rendering

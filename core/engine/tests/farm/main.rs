@@ -1,0 +1,218 @@
+//! The engine as a farm: whole jobs, faults, and any order of anything.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use farmhand_engine::{Command, Event, Report};
+use farmhand_protocol::farm::JobState;
+use farmhand_protocol::{Frame, NodeId};
+use proptest::prelude::*;
+
+use world::{World, node};
+
+#[test]
+fn a_job_on_three_nodes_is_delivered_once_each_frame() {
+    let mut world = World::new(3);
+    let job = world.submit("1-48");
+    world.settle();
+    assert_eq!(world.state(job), JobState::Completed);
+    assert_eq!(world.delivered.len(), 48);
+    assert!(
+        world.agents.iter().all(|agent| agent.batches.is_empty()),
+        "agents are told to forget what is done"
+    );
+}
+
+#[test]
+fn a_frame_that_fails_three_times_fails_the_job_and_the_others_are_delivered() {
+    let mut world = World::new(2);
+    world.bad_frames.insert(7);
+    let job = world.submit("1-10");
+    world.settle();
+    assert_eq!(world.state(job), JobState::Failed);
+    assert_eq!(world.delivered.len(), 9);
+    assert_eq!(world.farm.job_detail(job, world.now()).unwrap().attempts.len(), 3);
+    world.bad_frames.clear();
+    world
+        .tell(Event::Command(Command::RetryJob { job, frames: None }))
+        .unwrap();
+    world.settle();
+    assert_eq!(world.state(job), JobState::Completed);
+}
+
+#[test]
+fn a_broken_scene_costs_one_attempt_on_each_of_two_nodes() {
+    let mut world = World::new(5);
+    world.bad_scene = true;
+    let job = world.submit("1-100");
+    world.settle();
+    assert_eq!(world.state(job), JobState::Failed);
+    let attempts = world.farm.job_detail(job, world.now()).unwrap().attempts;
+    let nodes: BTreeSet<NodeId> = attempts.iter().map(|attempt| attempt.node).collect();
+    assert!(
+        nodes.len() >= 2 && attempts.len() <= 5,
+        "{} attempts on {} nodes",
+        attempts.len(),
+        nodes.len()
+    );
+}
+
+#[test]
+fn a_lost_nodes_frames_go_elsewhere_after_its_lease_and_its_late_answer_changes_nothing() {
+    let mut world = World::new(2);
+    let job = world.submit("1-10");
+    world.agents[0].up = false;
+    while world.deliver_mail() {}
+    for _ in 0..12 {
+        world.pass(Duration::from_secs(1));
+        world.report(Report::NodeHeard(node(1)));
+    }
+    let lost = world
+        .farm
+        .job_detail(job, world.now())
+        .unwrap()
+        .batches
+        .iter()
+        .any(|b| b.state == farmhand_protocol::farm::BatchState::Lost);
+    assert!(lost, "the silent node's batch is lost");
+    world.work(0);
+    world.settle();
+    assert_eq!(world.state(job), JobState::Completed);
+}
+
+#[test]
+fn cancelled_frames_stay_so_until_retried() {
+    let mut world = World::new(1);
+    let job = world.submit("1-10");
+    while world.deliver_mail() {}
+    world
+        .tell(Event::Command(Command::CancelJob {
+            job,
+            frames: Some("4-6".parse().unwrap()),
+        }))
+        .unwrap();
+    world.settle();
+    assert_eq!(world.state(job), JobState::Cancelled);
+    assert_eq!(world.delivered.len(), 7);
+    world
+        .tell(Event::Command(Command::RetryJob {
+            job,
+            frames: Some("1,5".parse().unwrap()),
+        }))
+        .unwrap();
+    world.settle();
+    assert_eq!(world.state(job), JobState::Cancelled);
+    assert!(
+        world
+            .delivered
+            .contains_key(&(job, Frame::try_from(1).unwrap(), 1)),
+        "a delivered frame gets a new revision"
+    );
+    assert_eq!(world.delivered.len(), 9);
+}
+
+#[test]
+fn the_same_command_twice_is_no_error_and_changes_nothing() {
+    let mut world = World::new(1);
+    let job = world.submit("1-10");
+    for command in [
+        Command::Pause(job),
+        Command::Drain {
+            node: node(0),
+            now: true,
+        },
+        Command::CancelJob { job, frames: None },
+    ] {
+        world.tell(Event::Command(command.clone())).unwrap();
+        let facts = world.journal.len();
+        world.tell(Event::Command(command)).unwrap();
+        assert_eq!(world.journal.len(), facts);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Mail,
+    RepeatMail,
+    SwapMail,
+    LoseMail,
+    Work(usize),
+    Kill(usize),
+    Revive(usize),
+    Pass(u64),
+    Restart,
+    Cancel(i64),
+    Retry,
+    Pause,
+    Resume,
+    Drain(usize, bool),
+    Undrain(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let agent = 0..3_usize;
+    prop::collection::vec(
+        prop_oneof![
+            12 => Just(Step::Mail),
+            2 => Just(Step::RepeatMail),
+            2 => Just(Step::SwapMail),
+            1 => Just(Step::LoseMail),
+            10 => agent.clone().prop_map(Step::Work),
+            1 => agent.clone().prop_map(Step::Kill),
+            2 => agent.clone().prop_map(Step::Revive),
+            2 => (0..8_u64).prop_map(Step::Pass),
+            1 => Just(Step::Restart),
+            1 => (1..30_i64).prop_map(Step::Cancel),
+            1 => Just(Step::Retry),
+            1 => Just(Step::Pause),
+            1 => Just(Step::Resume),
+            1 => (agent.clone(), any::<bool>()).prop_map(|(n, now)| Step::Drain(n, now)),
+            1 => agent.prop_map(Step::Undrain),
+        ],
+        0..150,
+    )
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_every_job_ends_and_no_frame_is_lost_or_delivered_twice(steps in steps(), bad in 0..40_i32) {
+        let mut world = World::new(3);
+        world.bad_frames.insert(bad);
+        let job = world.submit("1-30");
+        let mut epoch = 1;
+        for step in steps {
+            match step {
+                Step::Mail => { world.deliver_mail(); }
+                Step::RepeatMail => world.mail.extend(world.mail.front().cloned()),
+                Step::SwapMail => world.mail.rotate_left(usize::from(!world.mail.is_empty())),
+                // The call's own answer always comes: its loss is `BatchUnclear`, or `FetchFailed`.
+                Step::LoseMail => world.mail.retain(|mail| matches!(mail, Report::BatchAccepted(_) | Report::BatchUnclear(_) | Report::Fetched { .. } | Report::FetchFailed { .. })),
+                Step::Work(n) => { world.work(n); }
+                Step::Kill(n) => {
+                    world.agents[n].up = false;
+                    world.agents[n].batches.values_mut().for_each(|held| held.interrupted = true);
+                }
+                Step::Revive(n) => { world.agents[n].up = true; world.connect(n); }
+                Step::Pass(seconds) => world.pass(Duration::from_secs(seconds)),
+                Step::Restart => { epoch += 1; world.restart(epoch); }
+                Step::Cancel(frame) => { world.tell(Event::Command(Command::CancelJob { job, frames: Some(Frame::try_from(frame).unwrap().into()) })).unwrap(); }
+                Step::Retry => { let _nothing = world.tell(Event::Command(Command::RetryJob { job, frames: None })); }
+                Step::Pause => { let _ended = world.tell(Event::Command(Command::Pause(job))); }
+                Step::Resume => { world.tell(Event::Command(Command::Resume(job))).unwrap(); }
+                Step::Drain(n, now) => { world.tell(Event::Command(Command::Drain { node: node(n), now })).unwrap(); }
+                Step::Undrain(n) => { world.tell(Event::Command(Command::Undrain(node(n)))).unwrap(); }
+            }
+        }
+        (0..3).for_each(|n| { world.tell(Event::Command(Command::Undrain(node(n)))).unwrap(); });
+        world.tell(Event::Command(Command::Resume(job))).unwrap();
+        world.settle();
+        let counts = world.farm.job_view(job, world.now()).unwrap().counts;
+        prop_assert_eq!(counts.pending + counts.leased + counts.rendering, 0);
+        let delivered: BTreeSet<Frame> = world.delivered.keys().map(|(_, frame, _)| *frame).collect();
+        prop_assert_eq!(u32::try_from(delivered.len()).unwrap(), counts.delivered);
+    }
+}
