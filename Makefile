@@ -1,0 +1,46 @@
+# Farmhand from a checkout. `make demo` shows it, `make test` checks everything.
+
+CARGO ?= cargo
+
+.PHONY: setup tools demo build test bench fmt fmt-check lint doc deny
+
+# Installs what is missing: a Blender, a Python with `bpy`, libraries. Quick when nothing is.
+setup:
+	@.ci/setup
+
+# The cargo tools that only the tests need.
+tools: setup
+	@.ci/setup tools
+
+build:
+	$(CARGO) build --release --locked
+
+# Three local agents, the demo scene, the dashboard (progress lines where there is no terminal).
+demo: setup build
+	target/release/farmhand demo
+
+# What CI runs. The tests start the real programs, so those are built first.
+test: setup tools fmt-check lint
+	$(CARGO) build --locked -p farmhand -p farmhand-agent
+	$(CARGO) nextest run --locked --workspace
+	$(CARGO) test --locked --workspace --doc
+	$(MAKE) --no-print-directory doc deny
+
+# CPU and wall time of a farm against one plain Blender. Prints figures, judges nothing.
+bench: setup build
+	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench
+
+fmt:
+	$(CARGO) fmt --all
+
+fmt-check:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+deny:
+	$(CARGO) deny --log-level error check bans licenses sources
