@@ -58,6 +58,11 @@ impl Room {
     fn frames_left(&self) -> u32 {
         self.batches.iter().sum()
     }
+
+    /// Orders nodes by what is left to render for each slot.
+    fn busyness(&self) -> u64 {
+        u64::from(self.frames_left()) * 1000 / (self.slots.max(1) as u64)
+    }
 }
 
 impl<'a> Plan<'a> {
@@ -104,7 +109,7 @@ impl<'a> Plan<'a> {
             // The least busy node first, so that a few frames spread over all.
             let Some(&node) = nodes
                 .iter()
-                .min_by_key(|node| (self.room[*node].frames_left(), **node))
+                .min_by_key(|node| (self.room[*node].busyness(), **node))
             else {
                 return;
             };

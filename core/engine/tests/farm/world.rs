@@ -125,6 +125,13 @@ impl World {
         world
     }
 
+    pub(crate) fn add_agent(&mut self) {
+        self.agents.push(Agent {
+            up: true,
+            ..Agent::default()
+        });
+    }
+
     pub(crate) fn now(&self) -> Now {
         let wall = Timestamp::from_second(1_800_000_000 + i64::try_from(self.at.as_secs()).unwrap()).unwrap();
         Now {
@@ -272,6 +279,11 @@ impl World {
     }
 
     pub(crate) fn connect(&mut self, n: usize) {
+        let slots = 1 + u32::try_from(n).unwrap() % 2;
+        self.connect_with(n, |info| info.slots = slots);
+    }
+
+    pub(crate) fn connect_with(&mut self, n: usize, change: impl FnOnce(&mut NodeInfo)) {
         let version = "3.4.1".parse().unwrap();
         let engine = EngineInfo {
             version,
@@ -279,7 +291,7 @@ impl World {
             devices: vec![Device::Cpu],
             denoiser: false,
         };
-        let info = NodeInfo {
+        let mut info = NodeInfo {
             id: node(n),
             name: format!("node-{n}"),
             protocol: PROTOCOL,
@@ -288,7 +300,7 @@ impl World {
                 boot: BootId(1),
                 seq: 0,
             },
-            slots: 1 + u32::try_from(n).unwrap() % 2,
+            slots: 1,
             threads: 1,
             tags: Vec::new(),
             probed: true,
@@ -297,6 +309,7 @@ impl World {
             hardware: Hardware::default(),
             load: Load::default(),
         };
+        change(&mut info);
         self.report(Report::NodeSeen {
             address: format!("http://node-{n}"),
             info: Box::new(info),
@@ -432,7 +445,11 @@ impl World {
     }
 
     pub(crate) fn submit(&mut self, frames: &str) -> JobId {
-        let spec = JobSpec {
+        self.submit_with(frames, |_| ())
+    }
+
+    pub(crate) fn submit_with(&mut self, frames: &str, change: impl FnOnce(&mut JobSpec)) -> JobId {
+        let mut spec = JobSpec {
             name: "shot".into(),
             user: "ana".into(),
             scene: SceneHash::of(b"scene"),
@@ -445,9 +462,20 @@ impl World {
             tags: Vec::new(),
             batch_size: None,
         };
+        change(&mut spec);
         self.tell(Event::Command(Command::Submit(Box::new(spec))))
             .unwrap()
             .unwrap()
+    }
+
+    /// Frames of a job that are on this node, a text for each batch.
+    pub(crate) fn on(&self, n: usize, job: JobId) -> Vec<String> {
+        let batches = self.farm.job_detail(job, self.now()).unwrap().batches;
+        let here = batches
+            .iter()
+            .rev()
+            .filter(|batch| batch.node == node(n) && batch.ended.is_none());
+        here.map(|batch| batch.frames.to_string()).collect()
     }
 
     pub(crate) fn state(&self, job: JobId) -> JobState {
