@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Harness of the whole-system tests: real programs on loopback, real Blenders, temporary folders.
+//!
+//! Nothing here pretends: agents and orchestrators are the built programs, pictures are Blender's. It must not
+//! know how the parts work inside; it uses what a person could use: command line, HTTP, signals, files.
+
+mod agent;
+mod blender;
+mod farm;
+mod pictures;
+mod processes;
+mod program;
+mod waiting;
+
+pub use agent::{Agent, AgentPlan};
+pub use blender::{Blender, Scene};
+pub use farm::{Farm, FarmPlan, Said};
+pub use pictures::{Picture, pictures_in};
+pub use processes::{Proc, cpu_seconds, descendants, is_alive, rss_bytes};
+pub use program::{Program, build_path, free_port, http};
+pub use waiting::{eventually, within};

@@ -1,0 +1,251 @@
+"""Makes the scenes that the whole-system tests render.
+
+    blender -b --factory-startup --python make.py -- KIND FILE.blend
+    python make.py -- KIND FILE.blend            (a Python with the `bpy` module)
+
+Small pictures, few samples, denoising off, CPU, unless the kind is about just that.
+"""
+
+import os
+import sys
+from math import radians
+
+import bpy
+
+KIND, FILE = sys.argv[sys.argv.index("--") + 1 :][:2]
+SCENE = None
+
+
+def main():
+    global SCENE
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.preferences.filepaths.save_version = 0
+    SCENE = bpy.context.scene
+    SCENE.render.engine = "CYCLES"
+    SCENE.render.resolution_x, SCENE.render.resolution_y = 96, 64
+    SCENE.render.resolution_percentage = 100
+    SCENE.render.image_settings.file_format = "PNG"
+    SCENE.cycles.samples = 4
+    SCENE.cycles.use_denoising = False
+    SCENE.cycles.device = "CPU"
+    SCENE.frame_start, SCENE.frame_end = 1, 12
+    bpy.ops.wm.save_as_mainfile(filepath=FILE)  # So that // has a meaning.
+    globals()[KIND]()
+    bpy.ops.wm.save_as_mainfile(filepath=FILE)
+
+
+def thing(name, data, at=(0, 0, 0), turn=(0, 0, 0)):
+    made = bpy.data.objects.new(name, data)
+    made.location, made.rotation_euler = at, turn
+    SCENE.collection.objects.link(made)
+    return made
+
+
+def mesh(name, points, faces):
+    data = bpy.data.meshes.new(name)
+    data.from_pydata(points, [], faces)
+    return data
+
+
+def cube(name="Cube", at=(0, 0, 0), size=1.0):
+    points = [(x * size, y * size, z * size) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
+    faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    return thing(name, mesh(name, points, faces), at)
+
+
+def grid(name, cells, size, at=(0, 0, 0)):
+    side = cells + 1
+    points = [((x / cells - 0.5) * size, (y / cells - 0.5) * size, 0) for y in range(side) for x in range(side)]
+    faces = [
+        (y * side + x, y * side + x + 1, (y + 1) * side + x + 1, (y + 1) * side + x)
+        for y in range(cells)
+        for x in range(cells)
+    ]
+    return thing(name, mesh(name, points, faces), at)
+
+
+def camera():
+    SCENE.camera = thing("Camera", bpy.data.cameras.new("Camera"), (0, -7, 3), (radians(68), 0, 0))
+
+
+def lamp():
+    data = bpy.data.lights.new("Lamp", "SUN")
+    data.energy = 3.0
+    return thing("Lamp", data, (2, -2, 4), (radians(40), radians(20), 0))
+
+
+def material(owner, name="Paint"):
+    made = bpy.data.materials.new(name)
+    if bpy.app.version < (5, 0):
+        made.use_nodes = True
+    owner.data.materials.append(made)
+    return made
+
+
+def basic():
+    """A cube that moves, a light, a camera."""
+    camera()
+    lamp()
+    box = cube()
+    for frame, x in ((1, -1.5), (12, 1.5)):
+        box.location.x = x
+        box.keyframe_insert("location", frame=frame)
+
+
+def light():
+    """320x180, 16 samples: the benchmark's frame."""
+    basic()
+    SCENE.render.resolution_x, SCENE.render.resolution_y = 320, 180
+    SCENE.cycles.samples = 16
+    SCENE.frame_end = 60
+
+
+def steady():
+    """About half a second a frame: long enough to be interrupted."""
+    basic()
+    SCENE.render.resolution_x, SCENE.render.resolution_y = 240, 160
+    SCENE.cycles.samples = 40
+    SCENE.cycles.use_adaptive_sampling = False
+    SCENE.frame_end = 40
+
+
+def slow_third():
+    """Frame 3 takes very long, the others take no time."""
+    basic()
+    SCENE.cycles.use_adaptive_sampling = False
+    for frame, samples in ((2, 4), (3, 200000), (4, 4)):
+        SCENE.cycles.samples = samples
+        SCENE.cycles.keyframe_insert("samples", frame=frame)
+
+
+def animated():
+    """Everything that moves: material, lamp, world, camera, shape key, visibility, modifiers, motion blur."""
+    camera()
+    box = cube(at=(-1.6, 0, 0.4), size=0.7)
+    paint = material(box)
+    colour = paint.node_tree.nodes["Principled BSDF"].inputs["Base Color"]
+    for frame, value in ((-10, (0, 0.2, 1, 1)), (1, (1, 0.1, 0.1, 1)), (12, (0.1, 1, 0.2, 1))):
+        colour.default_value = value
+        colour.keyframe_insert("default_value", frame=frame)
+    box.shape_key_add(name="Basis")
+    key = box.shape_key_add(name="Tall")
+    for point in key.data:
+        point.co.z *= 2.0
+    for frame, value in ((-10, 1.0), (1, 0.0), (12, 1.0)):
+        key.value = value
+        key.keyframe_insert("value", frame=frame)
+    box.modifiers.new("Smooth", "SUBSURF").render_levels = 2
+
+    sea = grid("Sea", 24, 7, (0, 1, -0.6))
+    wave = sea.modifiers.new("Wave", "WAVE")
+    wave.height, wave.width, wave.speed = 0.5, 0.8, 0.2
+    wave.time_offset = -20
+
+    flyer = cube("Flyer", (1.5, 0, 1), 0.4)
+    for frame, x, turn in ((-10, 3.5, -3.0), (1, 0.2, 0.0), (12, 2.6, 3.0)):
+        flyer.location.x, flyer.rotation_euler.z = x, turn
+        flyer.keyframe_insert("location", frame=frame)
+        flyer.keyframe_insert("rotation_euler", frame=frame)
+    blinker = cube("Blinker", (0.1, -1.5, 0.2), 0.3)
+    for frame in range(-10, 14):
+        blinker.hide_render = frame % 3 == 0
+        blinker.keyframe_insert("hide_render", frame=frame)
+
+    sun = lamp()
+    for frame, energy in ((-10, 5.0), (1, 1.0), (12, 6.0)):
+        sun.data.energy = energy
+        sun.data.keyframe_insert("energy", frame=frame)
+    world = bpy.data.worlds.new("World")
+    SCENE.world = world
+    if bpy.app.version < (5, 0):
+        world.use_nodes = True
+    sky = world.node_tree.nodes["Background"].inputs["Color"]
+    for frame, value in ((1, (0.1, 0.1, 0.3, 1)), (12, (0.5, 0.3, 0.1, 1))):
+        sky.default_value = value
+        sky.keyframe_insert("default_value", frame=frame)
+    eye = SCENE.camera
+    for frame, x in ((-10, -1.0), (1, 0.5), (12, -0.5)):
+        eye.location.x = x
+        eye.keyframe_insert("location", frame=frame)
+    SCENE.render.use_motion_blur = True
+
+
+def no_camera():
+    lamp()
+    cube()
+
+
+def missing_texture():
+    """Names a picture that is not there."""
+    basic()
+    paint = material(bpy.data.objects["Cube"])
+    place = os.path.join(os.path.dirname(FILE), "lost.png")
+    made = bpy.data.images.new("Lost", 8, 8)
+    made.filepath_raw, made.file_format = place, "PNG"
+    made.save()
+    node = paint.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.load(place)
+    node.image.filepath = "//lost.png"
+    paint.node_tree.links.new(node.outputs[0], paint.node_tree.nodes["Principled BSDF"].inputs["Base Color"])
+    bpy.data.images.remove(made)
+    os.remove(place)
+
+
+def textured():
+    """Names a picture that lies beside it, in textures/wall.png."""
+    basic()
+    paint = material(bpy.data.objects["Cube"])
+    folder = os.path.join(os.path.dirname(FILE), "textures")
+    os.makedirs(folder, exist_ok=True)
+    made = bpy.data.images.new("Wall", 8, 8)
+    made.generated_color = (1, 0, 0, 1)
+    made.filepath_raw, made.file_format = os.path.join(folder, "wall.png"), "PNG"
+    made.save()
+    node = paint.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.load(os.path.join(folder, "wall.png"))
+    node.image.filepath = "//textures/wall.png"
+    paint.node_tree.links.new(node.outputs[0], paint.node_tree.nodes["Principled BSDF"].inputs["Base Color"])
+    bpy.data.images.remove(made)
+
+
+def missing_library():
+    """Links an object from a library that is not there."""
+    basic()
+    library = os.path.join(os.path.dirname(FILE), "lost.blend")
+    prop = bpy.data.objects.new("Prop", bpy.data.objects["Cube"].data)
+    bpy.data.libraries.write(library, {prop})
+    bpy.data.objects.remove(prop)
+    with bpy.data.libraries.load(library, link=True, relative=True) as (_, here):
+        here.objects = ["Prop"]
+    SCENE.collection.objects.link(here.objects[0])
+    bpy.ops.wm.save_as_mainfile(filepath=FILE)
+    os.remove(library)
+
+
+def gpu():
+    basic()
+    SCENE.cycles.device = "GPU"
+
+
+def denoised():
+    basic()
+    SCENE.cycles.use_denoising = True
+
+
+def scripted():
+    """A driver with a Python expression that Blender runs only where scripts are allowed."""
+    basic()
+    driver = bpy.data.objects["Cube"].driver_add("location", 2).driver
+    driver.type = "SCRIPTED"
+    driver.expression = "(lambda: frame / 6)()"
+
+
+def movie():
+    """Asks for one film instead of pictures."""
+    basic()
+    if bpy.app.version >= (5, 0):
+        SCENE.render.image_settings.media_type = "VIDEO"
+    SCENE.render.image_settings.file_format = "FFMPEG"
+
+
+main()

@@ -1,0 +1,177 @@
+//! A running agent.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use farmhand_protocol::agent::{BatchReport, NodeInfo};
+
+use crate::{Blender, Proc, Program, build_path, descendants, free_port, http, within};
+
+/// How to start an agent.
+#[derive(Debug, Clone, Default)]
+pub struct AgentPlan {
+    /// Its Blenders; without any it must find none.
+    pub blenders: Vec<Blender>,
+    /// Slots; 1 without it.
+    pub slots: Option<u32>,
+    /// Threads of each Blender; 1 without it.
+    pub threads: Option<u32>,
+    /// The scene of `POST /job`.
+    pub scene: Option<PathBuf>,
+    /// Further arguments.
+    pub more: Vec<String>,
+}
+
+impl AgentPlan {
+    /// One slot of one thread with this Blender.
+    pub fn with(blender: Blender) -> Self {
+        Self {
+            blenders: vec![blender],
+            ..Self::default()
+        }
+    }
+}
+
+/// A running agent with its data folder.
+#[derive(Debug)]
+pub struct Agent {
+    /// The process.
+    pub program: Program,
+    /// Its base address, `http://127.0.0.1:3001`.
+    pub address: String,
+    /// Its data folder.
+    pub data: PathBuf,
+}
+
+impl Agent {
+    /// Starts an agent in `folder` and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not within 10 seconds.
+    pub async fn start(folder: &Path, name: &str, plan: AgentPlan) -> Self {
+        let data = folder.join(name);
+        let port = free_port();
+        let command = Self::command(&data, port, plan);
+        let program = Program::start(name, command, folder.join(format!("{name}.log")));
+        let mut agent = Self {
+            program,
+            address: format!("http://127.0.0.1:{port}"),
+            data,
+        };
+        agent.until_healthy().await;
+        agent
+    }
+
+    /// The command line that starts it.
+    pub fn command(data: &Path, port: u16, plan: AgentPlan) -> Command {
+        let mut command = Command::new(build_path("farmhand-agent"));
+        command
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .arg("--data")
+            .arg(data)
+            .args(["--slots", &plan.slots.unwrap_or(1).to_string()])
+            .args(["--threads", &plan.threads.unwrap_or(1).to_string()])
+            .args(plan.more)
+            .env_remove("FARMHAND_BLENDER")
+            .env_remove("FARMHAND_TOKEN");
+        for blender in &plan.blenders {
+            command.args(["--blender", &blender.argument()]);
+        }
+        if plan.blenders.is_empty() {
+            // Nowhere to find one: no PATH, no home with an environment in it.
+            command
+                .env("PATH", "/nonexistent")
+                .env("HOME", data)
+                .env_remove("XDG_DATA_HOME");
+            command.env_remove("FARMHAND_BPY");
+        }
+        if let Some(scene) = plan.scene {
+            command.arg("--scene").arg(scene);
+        }
+        command
+    }
+
+    pub(crate) async fn restart(&mut self, plan: AgentPlan) {
+        self.program.kill_nine();
+        let port = self.address.rsplit(':').next().and_then(|port| port.parse().ok());
+        let port = port.expect("an agent's address ends in its port");
+        let name = self
+            .data
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let log = self.data.with_extension("log");
+        self.program = Program::start(&name, Self::command(&self.data, port, plan), log);
+        self.until_healthy().await;
+    }
+
+    async fn until_healthy(&mut self) {
+        let url = format!("{}/health", self.address);
+        let client = http();
+        within(Duration::from_secs(10), "the agent answers", async || {
+            if let Some(status) = self.program.ended() {
+                panic!("the agent ended with {status}:\n{}", self.program.said());
+            }
+            client
+                .get(&url)
+                .send()
+                .await
+                .ok()?
+                .status()
+                .is_success()
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Panics
+    /// When it does not answer in the agreed form.
+    pub async fn node(&self) -> NodeInfo {
+        let answer = http().get(format!("{}/v1/node", self.address)).send().await;
+        answer
+            .expect("the agent answers")
+            .json()
+            .await
+            .expect("/v1/node has its wire form")
+    }
+
+    /// Waits until it has looked at its Blenders.
+    ///
+    /// # Panics
+    /// When that takes more than a minute.
+    pub async fn until_probed(&self) -> NodeInfo {
+        within(
+            Duration::from_mins(1),
+            "the agent probes its engines",
+            async || {
+                let node = self.node().await;
+                node.probed.then_some(node)
+            },
+        )
+        .await
+    }
+
+    /// Its batches.
+    ///
+    /// # Panics
+    /// When it does not answer in the agreed form.
+    pub async fn batches(&self) -> Vec<BatchReport> {
+        let answer = http().get(format!("{}/v1/batches", self.address)).send().await;
+        let body: serde_json::Value = answer
+            .expect("the agent answers")
+            .json()
+            .await
+            .expect("/v1/batches is JSON");
+        let items = body.get("items").cloned().unwrap_or(body);
+        serde_json::from_value(items).expect("/v1/batches has its wire form")
+    }
+
+    /// The Blenders it runs at the moment.
+    pub fn blenders(&self) -> Vec<Proc> {
+        descendants(self.program.pid())
+    }
+}

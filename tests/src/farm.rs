@@ -1,0 +1,257 @@
+//! A running farm: an orchestrator and its agents in one temporary folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use farmhand_client::FarmClient;
+use farmhand_protocol::JobId;
+use farmhand_protocol::farm::{JobDetail, JobView};
+use tempfile::TempDir;
+
+use crate::{Agent, AgentPlan, Blender, Program, build_path, eventually, free_port, http, within};
+
+/// How to start a farm.
+#[derive(Debug, Clone, Default)]
+pub struct FarmPlan {
+    /// Its agents.
+    pub agents: Vec<AgentPlan>,
+    /// The scene of `POST /render`.
+    pub scene: Option<PathBuf>,
+    /// Further arguments of `farmhand serve`.
+    pub more: Vec<String>,
+}
+
+impl FarmPlan {
+    /// So many agents, each of one slot of one thread with this Blender.
+    pub fn agents(count: usize, blender: Blender) -> Self {
+        Self {
+            agents: vec![AgentPlan::with(blender); count],
+            ..Self::default()
+        }
+    }
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Said {
+    /// Both outputs, one behind the other.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
+    /// The last line that is not empty.
+    pub fn last_line(&self) -> &str {
+        let of = |text: &'_ str| text.trim_end().rfind('\n').map_or(0, |at| at + 1);
+        let text = if self.err.trim().is_empty() {
+            &self.out
+        } else {
+            &self.err
+        };
+        text[of(text)..].trim()
+    }
+}
+
+/// A running farm.
+#[derive(Debug)]
+pub struct Farm {
+    /// Its agents, in the order of the plan.
+    pub agents: Vec<Agent>,
+    /// The orchestrator's process.
+    pub orchestrator: Program,
+    /// Its address, `http://127.0.0.1:4000`.
+    pub address: String,
+    /// A client of it.
+    pub client: FarmClient,
+    plan: FarmPlan,
+    port: u16,
+    // Last, so that everything has ended before its folder goes.
+    folder: TempDir,
+}
+
+impl Farm {
+    /// Starts agents and orchestrator and waits until both answer.
+    ///
+    /// # Panics
+    /// When one does not.
+    pub async fn start(plan: FarmPlan) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("farmhand-test-")
+            .tempdir()
+            .expect("a temporary folder can be made");
+        let mut agents = Vec::new();
+        for (number, agent) in plan.agents.iter().enumerate() {
+            let name = format!("agent-{}", number + 1);
+            agents.push(Agent::start(folder.path(), &name, agent.clone()).await);
+        }
+        let port = free_port();
+        let address = format!("http://127.0.0.1:{port}");
+        let orchestrator = serve(folder.path(), port, &agents, &plan);
+        let mut farm = Self {
+            client: FarmClient::new(address.parse().expect("an address is an address"), None),
+            agents,
+            orchestrator,
+            address,
+            plan,
+            port,
+            folder,
+        };
+        farm.until_healthy().await;
+        farm
+    }
+
+    /// The temporary folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Below which the farm writes pictures.
+    pub fn output(&self) -> PathBuf {
+        self.folder().join("output")
+    }
+
+    /// The farm's data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder().join("farm")
+    }
+
+    /// Starts an orchestrator anew with the same data, address and nodes, as after a crash.
+    pub async fn restart_orchestrator(&mut self) {
+        self.orchestrator = serve(self.folder.path(), self.port, &self.agents, &self.plan);
+        self.until_healthy().await;
+    }
+
+    /// `kill -9` of an agent and a start with the same data and address.
+    pub async fn restart_agent(&mut self, number: usize) {
+        self.agents[number]
+            .restart(self.plan.agents[number].clone())
+            .await;
+    }
+
+    async fn until_healthy(&mut self) {
+        let url = format!("{}/health", self.address);
+        let client = http();
+        within(Duration::from_secs(10), "the orchestrator answers", async || {
+            if let Some(status) = self.orchestrator.ended() {
+                panic!(
+                    "the orchestrator ended with {status}:\n{}",
+                    self.orchestrator.said()
+                );
+            }
+            client
+                .get(&url)
+                .send()
+                .await
+                .ok()?
+                .status()
+                .is_success()
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// Runs `farmhand ARGS` against this farm, as a person on another machine would: with an empty home.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn farmhand<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Said {
+        let mut command = self.farmhand_command();
+        let output = command.args(args).output().expect("farmhand can be started");
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The command of [`Self::farmhand`], without arguments.
+    ///
+    /// # Panics
+    /// When the program is not built.
+    pub fn farmhand_command(&self) -> Command {
+        let home = self.folder().join("elsewhere");
+        std::fs::create_dir_all(&home).expect("a folder in a temporary one can be made");
+        let mut command = Command::new(build_path("farmhand"));
+        command
+            .env("FARMHAND_FARM", &self.address)
+            .env("HOME", &home)
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("FARMHAND_TOKEN")
+            .current_dir(&home);
+        command
+    }
+
+    /// Submits with the command line and returns the job's id.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn submit(&self, scene: &Path, frames: &str, more: &[&str]) -> JobId {
+        let mut args = vec![
+            "submit",
+            scene.to_str().expect("the path is text"),
+            "--frames",
+            frames,
+        ];
+        args.extend(["--json"]);
+        args.extend(more);
+        let said = self.farmhand(args);
+        assert_eq!(said.code, Some(0), "submit failed: {}", said.all());
+        let first = serde_json::Deserializer::from_str(&said.out)
+            .into_iter::<JobView>()
+            .next();
+        first
+            .unwrap_or_else(|| panic!("submit --json said nothing: {said:?}"))
+            .unwrap_or_else(|error| panic!("submit --json is no job ({error}): {said:?}"))
+            .id
+    }
+
+    /// How a job stands.
+    ///
+    /// # Panics
+    /// When the farm does not answer.
+    pub async fn job(&self, id: JobId) -> JobDetail {
+        self.client.job(id).await.expect("the farm shows the job")
+    }
+
+    /// Waits for a job's end, two minutes at most.
+    ///
+    /// # Panics
+    /// When it has not ended by then.
+    pub async fn ended(&self, id: JobId) -> JobDetail {
+        eventually(&format!("job {id} ends"), async || {
+            // A farm that is away for a moment is asked again.
+            let detail = self.client.job(id).await.ok()?;
+            detail.job.state.has_ended().then_some(detail)
+        })
+        .await
+    }
+}
+
+fn serve(folder: &Path, port: u16, agents: &[Agent], plan: &FarmPlan) -> Program {
+    let mut command = Command::new(build_path("farmhand"));
+    command
+        .arg("serve")
+        .args(["--listen", &format!("127.0.0.1:{port}")])
+        .arg("--data")
+        .arg(folder.join("farm"))
+        .arg("--output")
+        .arg(folder.join("output"))
+        .args(&plan.more)
+        .env_remove("FARMHAND_TOKEN");
+    for agent in agents {
+        command.args(["--node", &agent.address]);
+    }
+    if let Some(scene) = &plan.scene {
+        command.arg("--scene").arg(scene);
+    }
+    Program::start("orchestrator", command, folder.join("orchestrator.log"))
+}
