@@ -11,7 +11,12 @@ ARG BUILDER_IMAGE=rust:1.95-slim-bookworm
 
 FROM ${BUILDER_IMAGE} AS build
 WORKDIR /src
-COPY . .
+COPY Cargo.toml Cargo.lock ./
+COPY core core
+COPY node-agent node-agent
+COPY tui tui
+COPY tests tests
+COPY assets assets
 RUN cargo build --locked --release -p farmhand -p farmhand-agent \
     && mkdir /out \
     && mv target/release/farmhand target/release/farmhand-agent /out/ \
@@ -33,13 +38,14 @@ USER farmhand
 
 
 FROM base AS orchestrator
+COPY assets/containers/start-orchestrator assets/containers/prepare-volumes /usr/local/bin/
 COPY --from=build /out/farmhand /usr/local/bin/
 ENV FARMHAND_DATA=/data FARMHAND_OUTPUT=/output FARMHAND_LISTEN=0.0.0.0:4000
 WORKDIR /scenes
 VOLUME /data
 EXPOSE 4000
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["answers-health", "4000"]
-ENTRYPOINT ["tini", "--", "farmhand"]
+ENTRYPOINT ["tini", "--", "start-orchestrator"]
 CMD ["serve"]
 
 
@@ -54,7 +60,6 @@ RUN set -eu; mkdir /opt/blender; cd /tmp/blender; \
         install python3-venv; \
         python3 -m venv /opt/blender; \
         /opt/blender/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r bpy-requirements.txt; \
-        find /opt/blender -name __pycache__ -prune -exec rm -rf '{}' + ; \
         rm -rf /opt/blender/lib/python3*/site-packages/pip* /opt/blender/lib/python3*/site-packages/setuptools*; \
         engine=python:/opt/blender/bin/python ;; \
     debian) \
