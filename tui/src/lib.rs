@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The dashboard and the command line of Farmhand.
+//!
+//! It sends commands to an orchestrator and shows what it answers, over the same HTTP API as anyone; it may
+//! start one in its own process. It must not know the journal, the engine or nodes' APIs.
+
+mod agents;
+mod app;
+mod cli;
+mod dashboard;
+mod handover;
+mod host;
+mod logging;
+mod new_job;
+mod place;
+mod view;
+mod words;
+
+pub use cli::main;

@@ -1,7 +1,7 @@
 //! Uploading what the farm lacks of a scene, several files at a time.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -60,14 +60,17 @@ pub(crate) async fn upload(
     let manifest = Bytes::from(scene.manifest().encode());
     let manifest_hash = BlobHash::from(scene.hash());
     let all = scene.sources();
-    let missing: Vec<(BlobHash, &PathBuf, u64)> = stream::iter(all)
-        .map(|(hash, (path, size))| async move {
-            let known = again(|| farm.has_blob(*hash)).await;
-            let known = known.map_err(|source| UploadError::Call {
-                path: path.clone(),
-                source,
-            })?;
-            Ok((!known).then_some((*hash, path, *size)))
+    let files = all
+        .iter()
+        .map(|(hash, (path, size))| (*hash, path.clone(), *size));
+    let missing: Vec<(BlobHash, PathBuf, u64)> = stream::iter(files.collect::<Vec<_>>())
+        .map(|(hash, path, size)| async move {
+            let asked = again(|| farm.has_blob(hash)).await;
+            match asked {
+                Ok(true) => Ok(None),
+                Ok(false) => Ok(Some((hash, path, size))),
+                Err(source) => Err(UploadError::Call { path, source }),
+            }
         })
         .buffer_unordered(ASKED_AT_A_TIME)
         .try_filter_map(|missing| async move { Ok(missing) })
@@ -80,20 +83,14 @@ pub(crate) async fn upload(
         bytes: missing.iter().map(|(_, _, size)| size).sum(),
         sent_bytes: 0,
     });
-    let change = |how: &dyn Fn(&mut Upload)| {
-        let mut state = state.lock().expect("no thread panics while it holds this");
-        how(&mut state);
-        progress(*state);
-    };
-    change(&|_| ());
+    let tally = Tally { state, progress };
+    let tally = &tally;
+    tally.add(0, 0);
     stream::iter(missing)
-        .map(|(hash, path, size)| {
-            let change = &change;
-            async move {
-                send_file(farm, hash, path, size, change).await?;
-                change(&|state| state.sent += 1);
-                Ok(())
-            }
+        .map(|(hash, path, size)| async move {
+            send_file(farm, hash, &path, size, tally).await?;
+            tally.add(1, 0);
+            Ok(())
         })
         .buffer_unordered(SENT_AT_A_TIME)
         .try_collect::<()>()
@@ -107,22 +104,41 @@ pub(crate) async fn upload(
         path: scene.root().to_owned(),
         source,
     })?;
-    let done = *state.lock().expect("no thread panics while it holds this");
-    Ok(done)
+    Ok(tally.add(0, 0))
 }
 
-async fn send_file(
+/// What was sent, told on as it grows.
+struct Tally<'p, P> {
+    state: Mutex<Upload>,
+    progress: &'p P,
+}
+
+impl<P: Fn(Upload) + Sync> Tally<'_, P> {
+    /// Counts files and bytes; bytes are taken back where a try has failed.
+    fn add(&self, files: u32, bytes: i64) -> Upload {
+        let now = {
+            let mut state = self.state.lock().expect("no thread panics while it holds this");
+            state.sent += files;
+            state.sent_bytes = state.sent_bytes.saturating_add_signed(bytes);
+            *state
+        };
+        (self.progress)(now);
+        now
+    }
+}
+
+async fn send_file<P: Fn(Upload) + Sync>(
     farm: &FarmClient,
     hash: BlobHash,
-    path: &PathBuf,
+    path: &Path,
     size: u64,
-    change: &(impl Fn(&dyn Fn(&mut Upload)) + Sync),
+    tally: &Tally<'_, P>,
 ) -> Result<(), UploadError> {
     let mut tries = 1;
     loop {
         let file = tokio::fs::File::open(path).await;
         let file = file.map_err(|source| UploadError::Unreadable {
-            path: path.clone(),
+            path: path.to_owned(),
             source,
         })?;
         // The body outlives this borrow, so what it has sent is counted through a channel.
@@ -139,7 +155,7 @@ async fn send_file(
                 bytes = counted.recv(), if counting => match bytes {
                     Some(bytes) => {
                         sent += bytes;
-                        change(&|state| state.sent_bytes += bytes);
+                        tally.add(0, signed(bytes));
                     }
                     None => counting = false,
                 },
@@ -147,14 +163,14 @@ async fn send_file(
         };
         match ended {
             Ok(()) => {
-                change(&|state| state.sent_bytes += size.saturating_sub(sent));
+                tally.add(0, signed(size.saturating_sub(sent)));
                 return Ok(());
             }
             Err(source) => {
-                change(&|state| state.sent_bytes -= sent);
+                tally.add(0, -signed(sent));
                 if tries == TRIES || !source.is_passing() {
                     return Err(UploadError::Call {
-                        path: path.clone(),
+                        path: path.to_owned(),
                         source,
                     });
                 }
@@ -177,6 +193,10 @@ async fn again<T, F: Future<Output = Result<T, CallError>>>(call: impl Fn() -> F
             ended => return ended,
         }
     }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn count(files: usize) -> u32 {

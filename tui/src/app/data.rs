@@ -1,0 +1,248 @@
+//! What the dashboard knows of the farm: the newest view of each thing.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use farmhand_protocol::farm::{
+    BatchView, FarmEvent, FarmView, JobDetail, JobState, JobView, NodeState, NodeView, Note,
+};
+use farmhand_protocol::{BatchId, JobId};
+use jiff::Timestamp;
+
+/// Lines of the diary that are kept.
+const MOST_NOTES: usize = 2000;
+/// Batches of a job that are kept, as many as the farm lists.
+const MOST_BATCHES: usize = 500;
+
+/// All lists of a farm, read at one time.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) farm: FarmView,
+    pub(crate) jobs: Vec<JobView>,
+    pub(crate) nodes: Vec<NodeView>,
+}
+
+/// A node and when it was last heard from, as far as we can tell.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeEntry {
+    pub(crate) view: NodeView,
+    heard: Option<Timestamp>,
+}
+
+impl NodeEntry {
+    fn new(view: NodeView, now: Timestamp) -> Self {
+        let heard = view.silent_ms.map(|ms| {
+            let silent = jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+            now.checked_sub(silent).unwrap_or(Timestamp::MIN)
+        });
+        Self { view, heard }
+    }
+
+    /// How long it has been silent, in seconds; nothing before its first sign of life.
+    pub(crate) fn silent_seconds(&self, now: Timestamp) -> Option<u64> {
+        let silent = now.duration_since(self.heard?);
+        Some(u64::try_from(silent.as_secs()).unwrap_or(0))
+    }
+}
+
+/// A row of the node table: one for each busy slot, one for an idle node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NodeRow {
+    pub(crate) address: String,
+    /// Place among the node's busy slots; 0 for an idle one.
+    pub(crate) place: usize,
+}
+
+/// Which tables have other rows than before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Changed {
+    pub(crate) jobs: bool,
+    pub(crate) nodes: bool,
+    pub(crate) batches: bool,
+    pub(crate) notes: bool,
+}
+
+/// The farm as it is known. Empty until the first snapshot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Farm {
+    pub(crate) view: Option<FarmView>,
+    pub(crate) jobs: BTreeMap<JobId, JobView>,
+    pub(crate) nodes: BTreeMap<String, NodeEntry>,
+    pub(crate) batches: BTreeMap<JobId, BTreeMap<BatchId, BatchView>>,
+    pub(crate) notes: VecDeque<Note>,
+    /// Lines that were dropped because there were too many.
+    pub(crate) notes_dropped: u64,
+    /// Jobs whose batches were read since the last reset.
+    pub(crate) read: BTreeSet<JobId>,
+    touched: Touched,
+}
+
+/// What events have said since a snapshot was asked for; it may be older than they are.
+#[derive(Debug, Clone, Default)]
+struct Touched {
+    jobs: BTreeSet<JobId>,
+    nodes: BTreeSet<String>,
+    notes: Vec<Note>,
+}
+
+impl Farm {
+    /// To be called when a snapshot is asked for.
+    pub(crate) fn expect_snapshot(&mut self) {
+        self.touched = Touched::default();
+        self.read.clear();
+    }
+
+    /// Takes a snapshot over, except where newer events have come since it was asked for.
+    pub(crate) fn take(&mut self, snapshot: Snapshot, now: Timestamp) {
+        let touched = std::mem::take(&mut self.touched);
+        let mut jobs: BTreeMap<JobId, JobView> = snapshot.jobs.into_iter().map(|job| (job.id, job)).collect();
+        for id in touched.jobs {
+            match self.jobs.remove(&id) {
+                Some(newer) => jobs.insert(id, newer),
+                None => jobs.remove(&id),
+            };
+        }
+        let mut nodes: BTreeMap<String, NodeEntry> = snapshot
+            .nodes
+            .into_iter()
+            .map(|node| (node.address.clone(), NodeEntry::new(node, now)))
+            .collect();
+        for address in touched.nodes {
+            match self.nodes.remove(&address) {
+                Some(newer) => nodes.insert(address, newer),
+                None => nodes.remove(&address),
+            };
+        }
+        self.notes = snapshot.farm.notes.iter().cloned().collect();
+        for note in touched.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push_back(note);
+            }
+        }
+        self.batches.retain(|job, _| jobs.contains_key(job));
+        self.view = Some(snapshot.farm);
+        self.jobs = jobs;
+        self.nodes = nodes;
+    }
+
+    /// Takes a job's batches over.
+    pub(crate) fn take_detail(&mut self, detail: &JobDetail) {
+        let batches = detail
+            .batches
+            .iter()
+            .map(|batch| (batch.id, batch.clone()))
+            .collect();
+        self.batches.insert(detail.job.id, batches);
+        self.read.insert(detail.job.id);
+    }
+
+    /// Takes one event over. A reset is none of its business.
+    pub(crate) fn apply(&mut self, event: FarmEvent, now: Timestamp) -> Changed {
+        let mut changed = Changed::default();
+        match event {
+            FarmEvent::Job { job } => {
+                self.touched.jobs.insert(job.id);
+                let place = |job: &JobView| (job.state.has_ended(), job.priority);
+                let before = self.jobs.get(&job.id).map(place);
+                changed.jobs = before != Some(place(&job));
+                self.jobs.insert(job.id, *job);
+            }
+            FarmEvent::JobGone { id } => {
+                self.touched.jobs.insert(id);
+                self.batches.remove(&id);
+                changed.jobs = self.jobs.remove(&id).is_some();
+            }
+            FarmEvent::Batch { batch } => {
+                let batches = self.batches.entry(batch.job).or_default();
+                changed.batches = batches.insert(batch.id, *batch).is_none();
+                if batches.len() > MOST_BATCHES {
+                    batches.pop_first();
+                }
+            }
+            FarmEvent::Node { node } => {
+                self.touched.nodes.insert(node.address.clone());
+                let rows = |entry: &NodeEntry| entry.view.running.len().max(1);
+                let entry = NodeEntry::new(*node, now);
+                let before = self.nodes.get(&entry.view.address).map(rows);
+                changed.nodes = before != Some(rows(&entry));
+                self.nodes.insert(entry.view.address.clone(), entry);
+            }
+            FarmEvent::NodeGone { address } => {
+                changed.nodes = self.nodes.remove(&address).is_some();
+                self.touched.nodes.insert(address);
+            }
+            FarmEvent::Note { note } => {
+                if self.touched.notes.len() < MOST_NOTES {
+                    self.touched.notes.push(note.clone());
+                }
+                self.notes.push_back(note);
+                if self.notes.len() > MOST_NOTES {
+                    self.notes.pop_front();
+                    self.notes_dropped += 1;
+                }
+                changed.notes = true;
+            }
+            // The job's own view carries its counts.
+            FarmEvent::Frames { .. } | FarmEvent::Reset | FarmEvent::Unknown => {}
+            _ => {}
+        }
+        changed
+    }
+
+    /// Jobs in the order of the table: what may run by priority, then what ended, newest first.
+    pub(crate) fn job_rows(&self) -> Vec<JobId> {
+        let mut jobs: Vec<&JobView> = self.jobs.values().collect();
+        jobs.sort_by_key(|job| {
+            let ended = job.state.has_ended();
+            let priority = if ended { 0 } else { -job.priority };
+            let age = if ended {
+                -i128::from(job.id.0)
+            } else {
+                job.id.0.into()
+            };
+            (ended, priority, age)
+        });
+        jobs.into_iter().map(|job| job.id).collect()
+    }
+
+    /// Rows of the node table, by the nodes' names.
+    pub(crate) fn node_rows(&self) -> Vec<NodeRow> {
+        let mut nodes: Vec<&NodeEntry> = self.nodes.values().collect();
+        nodes.sort_by(|a, b| (&a.view.name, &a.view.address).cmp(&(&b.view.name, &b.view.address)));
+        nodes
+            .into_iter()
+            .flat_map(|node| {
+                let address = &node.view.address;
+                (0..node.view.running.len().max(1)).map(|place| NodeRow {
+                    address: address.clone(),
+                    place,
+                })
+            })
+            .collect()
+    }
+
+    /// Batches of a job, newest first.
+    pub(crate) fn batch_rows(&self, job: JobId) -> Vec<BatchId> {
+        self.batches
+            .get(&job)
+            .map(|batches| batches.keys().rev().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// A batch by its id.
+    pub(crate) fn batch(&self, job: JobId, id: BatchId) -> Option<&BatchView> {
+        self.batches.get(&job)?.get(&id)
+    }
+
+    /// Whether work would be left undone if the farm ended now.
+    pub(crate) fn has_unfinished_jobs(&self) -> bool {
+        self.jobs
+            .values()
+            .any(|job| matches!(job.state, JobState::Running | JobState::Waiting))
+    }
+
+    /// Nodes that could render now.
+    pub(crate) fn nodes_ready(&self) -> usize {
+        let ready = |node: &&NodeEntry| matches!(node.view.state, NodeState::Idle | NodeState::Rendering);
+        self.nodes.values().filter(ready).count()
+    }
+}

@@ -1,0 +1,146 @@
+//! Questions: what is about to happen, what is lost by it, and buttons; and one-line prompts.
+
+use tui_input::Input;
+
+use super::{Act, Leave, Target};
+
+/// A question with buttons. The first button is the safe one and has the focus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dialog {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    pub(crate) buttons: Vec<Button>,
+    pub(crate) focus: usize,
+}
+
+/// A button of a dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Button {
+    pub(crate) label: String,
+    /// A letter that presses it.
+    pub(crate) key: char,
+    pub(crate) outcome: Outcome,
+}
+
+/// What a button does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Nothing,
+    Act(Target, Act),
+    Quit(Leave),
+}
+
+impl Dialog {
+    /// Asks whether to act. `keep` is the safe button's label, `go` the other's.
+    pub(crate) fn confirm(
+        title: String,
+        lines: Vec<String>,
+        keep: &str,
+        go: &str,
+        target: Target,
+        act: Act,
+    ) -> Self {
+        let button = |label: &str, key, outcome| Button {
+            label: label.to_owned(),
+            key,
+            outcome,
+        };
+        Self {
+            title,
+            lines,
+            buttons: vec![
+                button(keep, 'n', Outcome::Nothing),
+                button(go, 'y', Outcome::Act(target, act)),
+            ],
+            focus: 0,
+        }
+    }
+
+    /// Asks what becomes of the farm when its dashboard ends.
+    pub(crate) fn quit(unfinished: usize) -> Self {
+        let button = |label: &str, key, outcome| Button {
+            label: label.to_owned(),
+            key,
+            outcome,
+        };
+        let jobs = if unfinished == 1 {
+            "1 job is".to_owned()
+        } else {
+            format!("{unfinished} jobs are")
+        };
+        Self {
+            title: "Quit".to_owned(),
+            lines: vec![
+                format!("{jobs} not finished."),
+                "Leave it running: the farm goes on without this window;".to_owned(),
+                "`farmhand` shows it again.".to_owned(),
+                "Stop: nodes finish the batch they have; nothing more is handed out".to_owned(),
+                "until the farm is started again. Nothing is lost.".to_owned(),
+            ],
+            buttons: vec![
+                button("Leave it running", 'y', Outcome::Quit(Leave::Running)),
+                button("Stop", 's', Outcome::Quit(Leave::Stopped)),
+                button("Stay here", 'n', Outcome::Nothing),
+            ],
+            focus: 0,
+        }
+    }
+
+    /// Moves the focus `steps` buttons on, round and round.
+    pub(crate) fn move_focus(&mut self, steps: isize) {
+        let count = self.buttons.len();
+        self.focus = (self.focus + count).saturating_add_signed(steps) % count;
+    }
+}
+
+/// Asks for one line of text.
+#[derive(Debug, Clone)]
+pub(crate) struct Prompt {
+    pub(crate) title: String,
+    pub(crate) hint: Vec<String>,
+    pub(crate) input: Input,
+    pub(crate) error: Option<String>,
+}
+
+impl Prompt {
+    /// Asks for an agent's address.
+    pub(crate) fn add_node() -> Self {
+        Self {
+            title: "Add a node".to_owned(),
+            hint: vec![
+                "On the machine that shall render, run".to_owned(),
+                "  farmhand-agent --listen 127.0.0.1:3001".to_owned(),
+                "and name its address here (for another machine: see `farmhand token`).".to_owned(),
+            ],
+            input: Input::new("http://127.0.0.1:3001".to_owned()),
+            error: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use farmhand_protocol::JobId;
+
+    use super::*;
+
+    #[test]
+    fn the_safe_button_has_the_focus_and_the_focus_goes_round() {
+        let act = Act::CancelJob(JobId(1));
+        let mut dialog = Dialog::confirm(
+            String::new(),
+            vec![],
+            "Keep",
+            "Cancel",
+            Target::Job(JobId(1)),
+            act,
+        );
+        assert_eq!(dialog.buttons[dialog.focus].outcome, Outcome::Nothing);
+        dialog.move_focus(-1);
+        assert_eq!(dialog.focus, 1);
+        dialog.move_focus(1);
+        assert_eq!(dialog.focus, 0);
+        let quit = Dialog::quit(2);
+        assert_eq!(quit.buttons[quit.focus].outcome, Outcome::Quit(Leave::Running));
+    }
+}

@@ -1,0 +1,136 @@
+//! What the model is told, and what it wants done.
+
+use crossterm::event::KeyEvent;
+use farmhand_client::FarmSignal;
+use farmhand_protocol::farm::{JobDetail, JobView};
+use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
+use jiff::Timestamp;
+
+use super::Snapshot;
+use crate::new_job::NewJob;
+
+/// Something happened.
+#[derive(Debug)]
+pub(crate) enum Msg {
+    Key(KeyEvent),
+    Paste(String),
+    Resize(u16, u16),
+    /// The time, once a second and before each other message that needs it.
+    Tick(Timestamp),
+    /// From the farm's event stream.
+    Signal(FarmSignal),
+    /// Answer to [`Command::LoadFarm`].
+    FarmLoaded {
+        generation: u64,
+        result: Result<Box<Snapshot>, String>,
+    },
+    /// Answer to [`Command::LoadJob`].
+    JobLoaded {
+        job: JobId,
+        result: Result<Box<JobDetail>, String>,
+    },
+    /// Answer to [`Command::Act`].
+    Acted {
+        generation: u64,
+        target: Target,
+        result: Result<(), String>,
+    },
+    /// Answer to [`Command::ReadHead`]: the file's own range.
+    HeadRead {
+        generation: u64,
+        result: Result<Option<FrameSet>, String>,
+    },
+    /// Answer to [`Command::ListPaths`].
+    PathsListed {
+        generation: u64,
+        hits: Vec<PathHit>,
+    },
+    /// How far [`Command::Submit`] is, in words.
+    Submitting {
+        generation: u64,
+        doing: String,
+    },
+    /// Answer to [`Command::Submit`].
+    Submitted {
+        generation: u64,
+        result: Result<Box<JobView>, String>,
+    },
+    /// The orchestrator of this process was handed over; we are a client like any other now.
+    HandedOver,
+    /// Something outside the model failed, in words.
+    Trouble(String),
+}
+
+/// A file or folder that a typed path may become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PathHit {
+    /// The whole path as it would be typed; folders end in `/`.
+    pub(crate) path: String,
+    /// For a file.
+    pub(crate) size: Option<u64>,
+}
+
+/// Something to be done outside the model. The answer comes as a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    LoadFarm {
+        generation: u64,
+    },
+    LoadJob {
+        job: JobId,
+    },
+    Act {
+        generation: u64,
+        target: Target,
+        act: Act,
+    },
+    ReadHead {
+        generation: u64,
+        path: String,
+    },
+    ListPaths {
+        generation: u64,
+        typed: String,
+        blends_only: bool,
+    },
+    Submit {
+        generation: u64,
+        job: Box<NewJob>,
+    },
+    Suspend,
+    Quit(Leave),
+}
+
+/// What becomes of an orchestrator in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// Handed over to a process that goes on without us.
+    Running,
+    /// Ended with us; jobs go on when it is started again.
+    Stopped,
+}
+
+/// What an act is about; one is under way for each at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    Job(JobId),
+    Batch(BatchId),
+    Node(NodeId),
+    Farm,
+    /// The submit form.
+    Form,
+}
+
+/// A change of the farm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Act {
+    CancelJob(JobId),
+    RetryJob(JobId),
+    Pause(JobId),
+    Resume(JobId),
+    CancelBatch(BatchId),
+    RetryBatch(BatchId),
+    Drain { node: NodeId, now: bool },
+    Undrain(NodeId),
+    AddNode(String),
+}

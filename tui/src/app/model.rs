@@ -1,0 +1,240 @@
+//! Everything that the dashboard shows, in one value.
+
+use std::collections::HashMap;
+
+use farmhand_protocol::farm::{BatchView, JobView};
+use farmhand_protocol::{BatchId, JobId};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use ratatui::layout::Size;
+
+use super::{
+    Context, Cursor, Details, Dialog, Farm, Layout, NodeEntry, NodeRow, Panel, Prompt, SubmitForm, Target,
+    visible_rows,
+};
+
+/// A whole screen. The last of the model's stack is shown; `esc` goes one back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Screen {
+    Farm,
+    Submit,
+    Details(Details),
+    Help { scroll: usize },
+}
+
+/// What lies over the screen and takes the keys.
+#[derive(Debug, Clone)]
+pub(crate) enum Overlay {
+    Dialog(Dialog),
+    Prompt(Prompt),
+}
+
+/// How the stream of events stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Link {
+    Connecting,
+    Live,
+    Lost {
+        error: String,
+        since: Timestamp,
+        retry_at: Timestamp,
+    },
+}
+
+/// Whose the orchestrator is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It runs in this process; leaving with unfinished jobs hands it over.
+    Hosting,
+    /// It runs elsewhere.
+    Connected,
+    /// It runs in this process for a demo and ends with it.
+    Demo,
+}
+
+/// How a message to the person is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Plain,
+    Bad,
+}
+
+/// A line about what was just done, shown for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Toast {
+    pub(crate) tone: Tone,
+    pub(crate) text: String,
+    pub(crate) until: Timestamp,
+}
+
+/// An act under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) generation: u64,
+    /// `cancelling`.
+    pub(crate) doing: &'static str,
+    /// Said when it has worked.
+    pub(crate) done: String,
+}
+
+/// The dashboard.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) farm: Farm,
+    pub(crate) farm_address: String,
+    pub(crate) link: Link,
+    pub(crate) stage: Stage,
+    pub(crate) screens: Vec<Screen>,
+    pub(crate) overlay: Option<Overlay>,
+    pub(crate) focus: Panel,
+    pub(crate) jobs: Cursor<JobId>,
+    pub(crate) nodes: Cursor<NodeRow>,
+    pub(crate) batches: Cursor<BatchId>,
+    /// Lines back from the newest event; 0 follows.
+    pub(crate) events_back: usize,
+    pub(crate) job_rows: Vec<JobId>,
+    pub(crate) node_rows: Vec<NodeRow>,
+    pub(crate) batch_rows: Vec<BatchId>,
+    pub(crate) form: SubmitForm,
+    pub(crate) pending: HashMap<Target, Pending>,
+    pub(crate) toast: Option<Toast>,
+    pub(crate) now: Timestamp,
+    pub(crate) zone: TimeZone,
+    pub(crate) size: Size,
+    pub(crate) loading: Option<u64>,
+    next_generation: u64,
+}
+
+impl Model {
+    pub(crate) fn new(
+        farm_address: String,
+        stage: Stage,
+        now: Timestamp,
+        zone: TimeZone,
+        size: Size,
+    ) -> Self {
+        Self {
+            farm: Farm::default(),
+            farm_address,
+            link: Link::Connecting,
+            stage,
+            screens: vec![Screen::Farm],
+            overlay: None,
+            focus: Panel::Jobs,
+            jobs: Cursor::default(),
+            nodes: Cursor::default(),
+            batches: Cursor::default(),
+            events_back: 0,
+            job_rows: Vec::new(),
+            node_rows: Vec::new(),
+            batch_rows: Vec::new(),
+            form: SubmitForm::default(),
+            pending: HashMap::new(),
+            toast: None,
+            now,
+            zone,
+            size,
+            loading: None,
+            next_generation: 1,
+        }
+    }
+
+    /// The screen that is shown.
+    pub(crate) fn screen(&self) -> &Screen {
+        self.screens.last().unwrap_or(&Screen::Farm)
+    }
+
+    /// Where keys go.
+    pub(crate) fn context(&self) -> Context {
+        match (&self.overlay, self.screen()) {
+            (Some(Overlay::Dialog(_)), _) => Context::Dialog,
+            (Some(Overlay::Prompt(_)), _) => Context::Prompt,
+            (None, Screen::Farm) => Context::Farm,
+            (None, Screen::Submit) => Context::Form,
+            (None, Screen::Details(_)) => Context::Details,
+            (None, Screen::Help { .. }) => Context::Help,
+        }
+    }
+
+    /// Areas of the farm screen; nothing where the terminal is too small.
+    pub(crate) fn layout(&self) -> Option<Layout> {
+        Layout::of(self.size, self.focus, self.node_rows.len())
+    }
+
+    pub(crate) fn selected_job(&self) -> Option<&JobView> {
+        self.farm.jobs.get(self.jobs.selected()?)
+    }
+
+    pub(crate) fn selected_batch(&self) -> Option<&BatchView> {
+        self.farm.batch(*self.jobs.selected()?, *self.batches.selected()?)
+    }
+
+    pub(crate) fn selected_node(&self) -> Option<&NodeEntry> {
+        self.farm.nodes.get(&self.nodes.selected()?.address)
+    }
+
+    /// A number that no other question has had.
+    pub(crate) fn generation(&mut self) -> u64 {
+        self.next_generation += 1;
+        self.next_generation
+    }
+
+    /// Says something for a while.
+    pub(crate) fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        let seconds = if tone == Tone::Bad { 12 } else { 6 };
+        self.toast = Some(Toast {
+            tone,
+            text: text.into(),
+            until: self
+                .now
+                .saturating_add(SignedDuration::from_secs(seconds))
+                .unwrap_or(Timestamp::MAX),
+        });
+    }
+
+    /// Rows that a panel shows.
+    pub(crate) fn visible(&self, panel: Panel) -> usize {
+        let Some(layout) = self.layout() else { return 1 };
+        let area = match panel {
+            Panel::Jobs => Some(layout.jobs),
+            Panel::Nodes => Some(layout.nodes),
+            Panel::Batches => layout.batches,
+            // Without a head line.
+            Panel::Events => return layout.events.map_or(1, |area| visible_rows(area) + 1),
+        };
+        area.map_or(1, visible_rows)
+    }
+
+    /// Rows of the job table have come, gone or changed places.
+    pub(crate) fn settle_jobs(&mut self) {
+        self.job_rows = self.farm.job_rows();
+        self.jobs.settle(&self.job_rows, self.visible(Panel::Jobs));
+        self.settle_batches();
+    }
+
+    /// Rows of the node table have come, gone or changed places.
+    pub(crate) fn settle_nodes(&mut self) {
+        self.node_rows = self.farm.node_rows();
+        self.nodes.settle(&self.node_rows, self.visible(Panel::Nodes));
+    }
+
+    /// Another job is selected, or its batches have changed.
+    pub(crate) fn settle_batches(&mut self) {
+        self.batch_rows = self
+            .jobs
+            .selected()
+            .map(|job| self.farm.batch_rows(*job))
+            .unwrap_or_default();
+        self.batches
+            .settle(&self.batch_rows, self.visible(Panel::Batches));
+    }
+
+    /// The size or the focus has changed.
+    pub(crate) fn settle_all(&mut self) {
+        self.settle_jobs();
+        self.settle_nodes();
+        let most = self.farm.notes.len().saturating_sub(self.visible(Panel::Events));
+        self.events_back = self.events_back.min(most);
+    }
+}

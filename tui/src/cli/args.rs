@@ -1,0 +1,395 @@
+//! What may be written behind `farmhand`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use farmhand_client::FarmAddress;
+use farmhand_protocol::farm::Existing;
+use farmhand_protocol::{BatchId, Device, FrameSet, IdError, JobId};
+
+/// A Blender render farm in a terminal.
+///
+/// Without a verb it opens the dashboard. The dashboard uses the farm that holds the data folder, and starts
+/// one in its own process where there is none. Leave it while jobs run and they go on without it.
+#[derive(Debug, Parser)]
+#[command(name = "farmhand", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+    /// Open the dashboard of the farm at this address instead of starting one.
+    #[arg(long, value_name = "URL", help_heading = "Dashboard")]
+    pub(crate) connect: Option<FarmAddress>,
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  farmhand demo                                   see it work: three local agents, a demo scene
+  farmhand-agent --listen 127.0.0.1:3001          on each machine that shall render
+  farmhand --node http://127.0.0.1:3001           the dashboard, with that machine
+  farmhand submit intro.blend --frames 1-250 --wait
+  farmhand submit intro.blend --with textures --download ~/frames
+  farmhand jobs --json | jq .
+  farmhand retry j7 --frames 12,40-44
+
+Every verb explains itself: farmhand submit --help";
+
+/// Which farm, and how to be let in.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The farm to ask [default: the one that holds the data folder, else http://127.0.0.1:4000].
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "FARMHAND_FARM",
+        help_heading = "Farm"
+    )]
+    pub(crate) farm: Option<FarmAddress>,
+    /// Folder of this farm's journal, logs and token [default: farmhand in your data folder].
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "FARMHAND_DATA",
+        help_heading = "Farm"
+    )]
+    pub(crate) data: Option<PathBuf>,
+    /// File that holds the farm's token; FARMHAND_TOKEN may hold the token itself.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "FARMHAND_TOKEN_FILE",
+        help_heading = "Farm"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// How to run a farm in this process.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Running a farm")]
+pub(crate) struct HostArgs {
+    /// Address to listen on [default: 127.0.0.1:4000]; any other than this machine's own needs a token.
+    #[arg(long, value_name = "ADDRESS", env = "FARMHAND_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A node's agent, as http://host:3000; may repeat. Nodes once named are remembered.
+    #[arg(
+        long = "node",
+        value_name = "URL",
+        env = "FARMHAND_NODES",
+        value_delimiter = ','
+    )]
+    pub(crate) nodes: Vec<String>,
+    /// Folder below which pictures go [default: output in the data folder].
+    #[arg(long, value_name = "ROOT", env = "FARMHAND_OUTPUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// A further folder that jobs may name as their output; may repeat.
+    #[arg(long = "allow-output", value_name = "ROOT")]
+    pub(crate) allow_output: Vec<PathBuf>,
+    /// The scene that `POST /render` renders [default: the demo scene].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scene: Option<PathBuf>,
+    /// Answer `/render` and `/status` without a token.
+    #[arg(long)]
+    pub(crate) open_seed: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a farm without a dashboard, until SIGINT or SIGTERM.
+    ///
+    /// Nodes go on rendering while it is away; when it comes back with the same data it takes up what they did.
+    #[command(after_help = "\
+Examples:
+  farmhand serve --node http://10.0.0.5:3000 --node http://10.0.0.6:3000 --output /renders
+  farmhand token && farmhand serve --listen 0.0.0.0:4000      for other machines, with a token")]
+    Serve(HostArgs),
+    /// Send a scene to the farm and have frames of it rendered.
+    ///
+    /// Returns once the scene is uploaded and the job is on disk; with --wait or --download when it has ended.
+    #[command(after_help = "\
+Frames are written 1-250, 1-100x2 (every second), 1,5,9-12 or -10--1.
+
+Examples:
+  farmhand submit intro.blend                       the range that the file itself names
+  farmhand submit intro.blend --frames 1-60 --wait  a progress bar; exit code 0 when all is rendered
+  farmhand submit shots/a.blend --with textures --with lib/rocks.blend --download ~/frames")]
+    Submit(SubmitArgs),
+    /// List jobs, running ones first.
+    Jobs(PrintArgs),
+    /// Show one job: how it stands, why, failed attempts and the end of the log.
+    Job {
+        /// Which, as in `farmhand jobs`: j7.
+        id: JobId,
+        #[command(flatten)]
+        print: PrintArgs,
+    },
+    /// List nodes and what they do.
+    Nodes(NodesArgs),
+    /// Cancel a job or a batch. Frames that are delivered stay.
+    #[command(
+        after_help = "Examples:\n  farmhand cancel j7\n  farmhand cancel j7 --frames 100-250\n  farmhand cancel b12"
+    )]
+    Cancel(ChooseArgs),
+    /// Render frames again: without --frames those that failed or were cancelled.
+    #[command(
+        after_help = "Examples:\n  farmhand retry j7\n  farmhand retry j7 --frames 12,40-44    delivered ones too\n  farmhand retry b12"
+    )]
+    Retry(ChooseArgs),
+    /// Hold a job: frames on nodes are finished, no more are handed out.
+    Pause {
+        /// Which job.
+        id: JobId,
+    },
+    /// Let a held job go on.
+    Resume {
+        /// Which job.
+        id: JobId,
+    },
+    /// Bring a job's finished frames to this machine. Files that are there already are not fetched again.
+    Fetch {
+        /// Which job.
+        id: JobId,
+        /// Folder to put them in; made when needed.
+        dir: PathBuf,
+        /// Go on until the job has ended.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Give a node nothing new: it finishes the frame it renders.
+    Drain {
+        /// The node's name, id or address.
+        node: String,
+        /// Stop the frame too; it is rendered elsewhere from its start.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Give a drained node work again.
+    Undrain {
+        /// The node's name, id or address.
+        node: String,
+    },
+    /// Tell why a job waits, failed, or goes where it goes.
+    Why {
+        /// Which job.
+        id: JobId,
+        #[command(flatten)]
+        print: PrintArgs,
+    },
+    /// Print versions, folders and where the token is.
+    Info(PrintArgs),
+    /// Make a token file if there is none, and print where it is.
+    ///
+    /// Give the file to `farmhand serve` and `farmhand-agent` with --token-file: who has the token may submit,
+    /// and a .blend is code.
+    Token {
+        /// Print the token itself instead.
+        #[arg(long)]
+        show: bool,
+    },
+    /// See a farm work: three agents on this machine, a demo scene, 48 frames.
+    #[command(
+        after_help = "Without a terminal, or with --headless, it prints progress and exits when all frames are delivered."
+    )]
+    Demo {
+        /// No dashboard: progress lines, exit code 0 when all frames are delivered.
+        #[arg(long)]
+        headless: bool,
+    },
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PrintArgs {
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `farmhand nodes`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NodesArgs {
+    /// Make a node known first, by its agent's address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) add: Option<String>,
+    /// Forget a node first, by its name, id or address.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) remove: Option<String>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+/// A job or a batch, and frames of it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ChooseArgs {
+    /// A job (j7) or a batch (b12).
+    pub(crate) id: JobOrBatch,
+    /// Only these frames of the job.
+    #[arg(long, value_name = "FRAMES", allow_hyphen_values = true)]
+    pub(crate) frames: Option<FrameSet>,
+}
+
+/// What `cancel` and `retry` are about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum JobOrBatch {
+    /// A job.
+    Job(JobId),
+    /// A batch.
+    Batch(BatchId),
+}
+
+impl std::str::FromStr for JobOrBatch {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        match text.parse() {
+            Ok(batch) => Ok(Self::Batch(batch)),
+            Err(_) => text.parse().map(Self::Job),
+        }
+    }
+}
+
+/// `farmhand submit`.
+#[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch on the command line"
+)]
+pub(crate) struct SubmitArgs {
+    /// The .blend to render.
+    pub(crate) scene: PathBuf,
+    /// Frames to render [default: the range that the file itself names].
+    #[arg(long, short, value_name = "FRAMES", allow_hyphen_values = true)]
+    pub(crate) frames: Option<FrameSet>,
+    /// A further file or folder that the scene needs; may repeat. Paths relative to the .blend keep working.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) with: Vec<PathBuf>,
+    /// Folder for the pictures on the farm, relative to its output root [default: the job's name].
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: Option<String>,
+    /// Bring the frames to this folder on this machine; waits for the job's end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) download: Option<PathBuf>,
+    /// What becomes of pictures that are already there [default: the job is refused].
+    #[arg(long, value_enum)]
+    pub(crate) existing: Option<ExistingArg>,
+    /// The job's name [default: the file's].
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Higher goes first, -100 to 100.
+    #[arg(
+        long,
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(-100..=100)
+    )]
+    pub(crate) priority: i32,
+    /// What renders: auto, cpu, cuda, optix, hip, oneapi or metal.
+    #[arg(long, default_value_t = Device::Auto)]
+    pub(crate) device: Device,
+    /// Only nodes with this tag; may repeat.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Frames handed to a node at a time [default: the farm's choice].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch_size: Option<u32>,
+    /// Seconds without a sign from Blender after which a frame has failed.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) frame_timeout: Option<u32>,
+    /// Render although files that the scene names are missing.
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// Render although the scene's Python drivers or scripts were not run.
+    #[arg(long)]
+    pub(crate) allow_blocked_scripts: bool,
+    /// Render on the CPU where the asked GPU is missing.
+    #[arg(long)]
+    pub(crate) allow_cpu: bool,
+    /// Render with a Blender older than the one that wrote the scene.
+    #[arg(long)]
+    pub(crate) allow_older_blender: bool,
+    /// Render without denoising, whatever the scene says.
+    #[arg(long)]
+    pub(crate) no_denoise: bool,
+    /// Wait for the job's end; exit code 0 only when it is completed.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+/// `--existing`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ExistingArg {
+    /// Their frames are not rendered.
+    Skip,
+    /// They are replaced.
+    Overwrite,
+    /// The job gets a new folder with a number.
+    New,
+}
+
+impl From<ExistingArg> for Existing {
+    fn from(arg: ExistingArg) -> Self {
+        match arg {
+            ExistingArg::Skip => Self::Skip,
+            ExistingArg::Overwrite => Self::Overwrite,
+            ExistingArg::New => Self::New,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Cli {
+        Cli::try_parse_from(line.split_whitespace()).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_leading_minus_of_frames_and_priorities_is_a_value() {
+        let cli = parse("farmhand submit a.blend --frames -10--1 --priority -5");
+        let Some(Verb::Submit(submit)) = cli.verb else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(submit.frames.unwrap().to_string(), "-10--1");
+        assert_eq!(submit.priority, -5);
+    }
+
+    #[test]
+    fn the_farm_may_be_named_before_or_behind_the_verb() {
+        for line in [
+            "farmhand --farm 127.0.0.1:9 jobs",
+            "farmhand jobs --farm http://127.0.0.1:9/",
+        ] {
+            assert_eq!(parse(line).common.farm.unwrap().to_string(), "http://127.0.0.1:9");
+        }
+    }
+
+    #[test]
+    fn the_dashboard_takes_what_serve_takes() {
+        let flags = "--listen 127.0.0.1:0 --node http://a --node http://b --output /r --allow-output /s";
+        for line in [format!("farmhand serve {flags}"), format!("farmhand {flags}")] {
+            let cli = parse(&line);
+            let host = match cli.verb {
+                Some(Verb::Serve(host)) => host,
+                _ => cli.host,
+            };
+            assert_eq!(host.nodes, ["http://a", "http://b"]);
+            assert_eq!(host.allow_output, [PathBuf::from("/s")]);
+        }
+    }
+}

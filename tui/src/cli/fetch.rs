@@ -1,0 +1,31 @@
+//! `fetch`: a job's frames onto this machine's own disk.
+
+use std::path::PathBuf;
+
+use color_eyre::eyre::Result;
+use farmhand_client::{FarmClient, FrameFetcher};
+use farmhand_protocol::JobId;
+
+use super::print;
+use super::submit::{conclude, fetch_with_retry, follow};
+use crate::words;
+
+pub(crate) async fn fetch(farm: &FarmClient, id: JobId, folder: PathBuf, wait: bool) -> Result<()> {
+    let job = farm.job(id).await?.job; // Before any folder is made for a job that does not exist.
+    if wait && !job.state.has_ended() {
+        let ended = follow(farm, job, Some(folder)).await?;
+        return conclude(&ended, false);
+    }
+    let mut fetcher = FrameFetcher::new(farm.clone(), id, folder.clone());
+    let fetched = fetch_with_retry(&mut fetcher).await?;
+    let known = match fetched.known {
+        0 => String::new(),
+        known => format!(", {known} were there already"),
+    };
+    Ok(print::text(&format!(
+        "{} files ({}) in {}{known}\n",
+        fetched.files,
+        words::bytes(fetched.bytes),
+        folder.display()
+    ))?)
+}

@@ -1,0 +1,209 @@
+//! `jobs`, `job`, `why`: how work stands.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use farmhand_client::FarmClient;
+use farmhand_protocol::JobId;
+use farmhand_protocol::farm::{AttemptView, BatchView, JobDetail, JobView};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::print;
+use crate::words;
+
+pub(crate) async fn list(farm: &FarmClient, as_json: bool) -> Result<()> {
+    let mut jobs = farm.jobs().await?;
+    jobs.sort_by_key(order);
+    if as_json {
+        return Ok(print::json(&jobs)?);
+    }
+    if jobs.is_empty() {
+        return Ok(print::text("no jobs; submit one: farmhand submit SCENE.blend\n")?);
+    }
+    let rows: Vec<Vec<String>> = jobs.iter().map(row).collect();
+    let titles = [
+        "ID", "NAME", "STATE", "DONE", "FAILED", "PRIO", "ETA", "USER", "REASON",
+    ];
+    Ok(print::text(&print::table(&titles, &[3, 4, 5, 6], &rows))?)
+}
+
+/// What runs first, then what waits, then what ended, newest first.
+fn order(job: &JobView) -> (bool, i32, std::cmp::Reverse<u64>) {
+    let ended = job.state.has_ended();
+    let priority = if ended { 0 } else { -job.priority };
+    (ended, priority, std::cmp::Reverse(job.id.0))
+}
+
+fn row(job: &JobView) -> Vec<String> {
+    let eta = job.eta_ms.filter(|_| !job.state.has_ended());
+    vec![
+        job.id.to_string(),
+        job.name.clone(),
+        job.state.word().to_owned(),
+        format!("{}/{}", job.counts.delivered, job.counts.total()),
+        job.counts.failed.to_string(),
+        job.priority.to_string(),
+        eta.map_or_else(|| "-".to_owned(), |ms| words::duration(Duration::from_millis(ms))),
+        job.user.clone(),
+        job.reason.clone().unwrap_or_default(),
+    ]
+}
+
+pub(crate) async fn show(farm: &FarmClient, id: JobId, as_json: bool) -> Result<()> {
+    let detail = farm.job(id).await?;
+    if as_json {
+        return Ok(print::json(&detail)?);
+    }
+    Ok(print::text(&describe(&detail))?)
+}
+
+/// A job in full, in words.
+pub(crate) fn describe(detail: &JobDetail) -> String {
+    let job = &detail.job;
+    let mut text = String::new();
+    let mut line = |label: &str, value: &str| {
+        let _writing_to_a_string_succeeds = writeln!(text, "{label:<10}{value}");
+    };
+    line("job", &format!("{}  {}", job.id, job.name));
+    line("state", job.state.word());
+    if let Some(reason) = &job.reason {
+        line("reason", reason);
+    }
+    line("frames", &format!("{} ({})", job.frames, counts(job)));
+    if !job.skipped.is_empty() {
+        line("skipped", &format!("{} (their pictures were there)", job.skipped));
+    }
+    line("output", &job.output);
+    line("priority", &job.priority.to_string());
+    if !job.user.is_empty() {
+        line("user", &job.user);
+    }
+    if let Some(blender) = job.blender {
+        line("blender", &blender.to_string());
+    }
+    line("scene", &job.scene.short());
+    line("submitted", &local(job.submitted));
+    if let (Some(started), Some(ended)) = (job.started, job.ended) {
+        let took = ended.duration_since(started).unsigned_abs();
+        line(
+            "ended",
+            &format!("{} after {}", local(ended), words::duration(took)),
+        );
+    } else if let Some(eta) = job.eta_ms.filter(|_| !job.state.has_ended()) {
+        line("eta", &words::duration(Duration::from_millis(eta)));
+    }
+    if let Some(mean) = job.mean_frame_ms {
+        line("per frame", &words::duration(Duration::from_millis(mean)));
+    }
+    describe_batches(&mut text, &detail.batches);
+    describe_attempts(&mut text, &detail.attempts);
+    text
+}
+
+fn describe_batches(text: &mut String, batches: &[BatchView]) {
+    const SHOWN: usize = 12;
+    if batches.is_empty() {
+        return;
+    }
+    let rows: Vec<Vec<String>> = batches.iter().take(SHOWN).map(batch_row).collect();
+    text.push('\n');
+    text.push_str(&print::table(
+        &["BATCH", "NODE", "STATE", "FRAMES", "DONE", "FAILED"],
+        &[4, 5],
+        &rows,
+    ));
+    if batches.len() > SHOWN {
+        let _writing_to_a_string_succeeds = writeln!(text, "and {} older batches", batches.len() - SHOWN);
+    }
+}
+
+fn batch_row(batch: &BatchView) -> Vec<String> {
+    vec![
+        batch.id.to_string(),
+        batch.node_name.clone(),
+        words::batch_state(batch.state).to_owned(),
+        batch.frames.to_string(),
+        format!("{}/{}", batch.delivered.len(), batch.frames.len()),
+        batch.failed.len().to_string(),
+    ]
+}
+
+fn describe_attempts(text: &mut String, attempts: &[AttemptView]) {
+    const SHOWN: usize = 10;
+    let Some(newest) = attempts.first() else {
+        return;
+    };
+    let mut line = |value: String| {
+        text.push_str(&value);
+        text.push('\n');
+    };
+    line("\nfailed attempts, newest first".to_owned());
+    for attempt in attempts.iter().take(SHOWN) {
+        line(format!(
+            "  {}  frame {} on {} ({}): {}",
+            local(attempt.at),
+            attempt.frame,
+            attempt.node_name,
+            attempt.batch,
+            attempt.failure.message
+        ));
+    }
+    if attempts.len() > SHOWN {
+        line(format!("  and {} more", attempts.len() - SHOWN));
+    }
+    if !newest.failure.log.is_empty() {
+        line(format!(
+            "\nthe log's end (frame {} on {})",
+            newest.frame, newest.node_name
+        ));
+        for logged in &newest.failure.log {
+            line(format!("  {}", printable(logged)));
+        }
+    }
+}
+
+/// Log lines come from scenes: what steers a terminal is not passed on.
+pub(crate) fn printable(line: &str) -> String {
+    line.chars()
+        .map(|letter| {
+            if letter.is_control() && letter != '\t' {
+                '\u{fffd}'
+            } else {
+                letter
+            }
+        })
+        .collect()
+}
+
+fn counts(job: &JobView) -> String {
+    let counts = &job.counts;
+    [
+        (counts.delivered, "delivered"),
+        (counts.rendering, "rendering"),
+        (counts.leased, "on nodes"),
+        (counts.pending, "waiting"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+pub(crate) async fn why(farm: &FarmClient, id: JobId, as_json: bool) -> Result<()> {
+    let why = farm.why(id).await?;
+    if as_json {
+        return Ok(print::json(&why)?);
+    }
+    Ok(print::text(&(why.reasons.join("\n") + "\n"))?)
+}
+
+fn local(at: Timestamp) -> String {
+    at.to_zoned_datetime(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}

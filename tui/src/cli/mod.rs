@@ -1,0 +1,18 @@
+//! The command line: the same verbs for people and scripts. Must not know how the dashboard draws.
+
+mod args;
+mod control;
+mod demo;
+mod fetch;
+mod info;
+pub(crate) mod jobs;
+mod nodes;
+pub(crate) mod print;
+mod run;
+mod serve;
+mod submit;
+mod token;
+mod watch;
+
+pub(crate) use args::{Common, HostArgs};
+pub use run::main;

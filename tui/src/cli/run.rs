@@ -1,0 +1,67 @@
+//! From the command line to the verb, and from its result to the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use color_eyre::eyre::{Result, WrapErr};
+
+use super::args::{Cli, Verb};
+use super::{control, demo, fetch, info, jobs, nodes, serve, submit, token};
+use crate::dashboard;
+use crate::place::{self, Place};
+
+/// Runs the program. Exit code 0 only on success; an error is one line on stderr.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("farmhand: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .wrap_err("cannot start threads")?;
+    let ended = runtime.block_on(run(cli));
+    // A blocked terminal or disk must not keep us from leaving.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    ended
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    let Some(verb) = cli.verb else {
+        return match cli.connect {
+            Some(address) => dashboard::connect(&cli.common, address).await,
+            None if cli.common.farm.is_some() => {
+                let client = place::farm(&cli.common)?;
+                dashboard::connect(&cli.common, client.address().clone()).await
+            }
+            None => dashboard::open(&cli.common, cli.host).await,
+        };
+    };
+    let farm = || place::farm(&cli.common);
+    match verb {
+        Verb::Serve(args) => serve::serve(&cli.common, args).await,
+        Verb::Submit(args) => submit::submit(&farm()?, args).await,
+        Verb::Jobs(print) => jobs::list(&farm()?, print.json).await,
+        Verb::Job { id, print } => jobs::show(&farm()?, id, print.json).await,
+        Verb::Nodes(args) => nodes::list(&farm()?, &args).await,
+        Verb::Cancel(args) => control::cancel(&farm()?, args).await,
+        Verb::Retry(args) => control::retry(&farm()?, args).await,
+        Verb::Pause { id } => control::pause(&farm()?, id).await,
+        Verb::Resume { id } => control::resume(&farm()?, id).await,
+        Verb::Fetch { id, dir, wait } => fetch::fetch(&farm()?, id, dir, wait).await,
+        Verb::Drain { node, now } => nodes::drain(&farm()?, &node, now).await,
+        Verb::Undrain { node } => nodes::undrain(&farm()?, &node).await,
+        Verb::Why { id, print } => jobs::why(&farm()?, id, print.json).await,
+        Verb::Info(print) => info::info(&cli.common, print.json).await,
+        Verb::Token { show } => token::token(&Place::new(cli.common.data.clone())?, show),
+        Verb::Demo { headless } => demo::demo(&cli.common, headless).await,
+    }
+}

@@ -1,0 +1,10 @@
+//! The running dashboard: reads the terminal and the farm, feeds the model, carries out its commands, draws
+//! when something changed. Must not decide what a key means or how anything looks.
+
+mod carry;
+mod open;
+mod paths;
+mod run;
+mod terminal;
+
+pub(crate) use open::{connect, demo, open};

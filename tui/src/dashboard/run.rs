@@ -1,0 +1,212 @@
+//! The loop: whatever happens becomes a message, the model changes, and is drawn at most thirty times a
+//! second.
+
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use color_eyre::eyre::{Result, WrapErr, eyre};
+use crossterm::event::{Event, EventStream};
+use farmhand_client::FarmClient;
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::carry::carry_out;
+use super::terminal::{TakenTerminal, give_back_on_panic};
+use crate::app::{Command, Leave, Model, Msg, Stage, leave_at_once, update};
+use crate::cli::print;
+use crate::handover::hand_over;
+use crate::host::{Host, HostPlan};
+use crate::view::Look;
+
+const FRAME: Duration = Duration::from_millis(33);
+/// Messages taken at once before the next look at keys and the clock.
+const AT_ONCE: usize = 512;
+
+/// What a dashboard runs on.
+pub(crate) struct Session {
+    pub(crate) farm: FarmClient,
+    /// An orchestrator of this process, and how to run it again elsewhere.
+    pub(crate) host: Option<(Host, HostPlan)>,
+    pub(crate) stage: Stage,
+    pub(crate) logs: PathBuf,
+}
+
+/// Runs the dashboard until its person leaves, and settles what becomes of the farm.
+pub(crate) async fn run(mut session: Session) -> Result<()> {
+    give_back_on_panic(session.logs.clone());
+    let ended = AssertUnwindSafe(show(&mut session)).catch_unwind().await;
+    // The terminal is given back by now. A panic of the screen is no reason to stop anyone's job.
+    let leave = match &ended {
+        Ok(Ok(leave)) => *leave,
+        Ok(Err(_)) | Err(_) if session.stage == Stage::Hosting => Leave::Running,
+        Ok(Err(_)) | Err(_) => Leave::Stopped,
+    };
+    let address = session.farm.address().to_string();
+    if let Some((host, plan)) = session.host {
+        match leave {
+            Leave::Running => {
+                hand_over(host, &plan).await?;
+                let _terminal_gone = print::text(&format!(
+                    "the farm goes on at {address}; `farmhand` shows it again, `farmhand jobs` lists its jobs\n"
+                ));
+            }
+            Leave::Stopped => host.stop().await?,
+        }
+    }
+    match ended {
+        Ok(ended) => ended.map(drop),
+        Err(_) => Err(eyre!("the dashboard failed; the farm did not")),
+    }
+}
+
+async fn show(session: &mut Session) -> Result<Leave> {
+    let mut signals = Signals::new()?;
+    let mut terminal = TakenTerminal::take().wrap_err("cannot use this terminal")?;
+    let look = Look::from_environment();
+    let size = terminal.size().wrap_err("cannot ask the terminal for its size")?;
+    let address = session.farm.address().to_string();
+    let mut model = Model::new(address, session.stage, Timestamp::now(), TimeZone::system(), size);
+    let (sender, mut inbox) = mpsc::channel(1024);
+    let following = tokio::spawn(follow(session.farm.clone(), sender.clone()));
+    let _ends_with_us = following.abort_handle();
+    let mut keys = EventStream::new();
+    let mut clock = interval(Duration::from_secs(1));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut drawn = Instant::now();
+    let mut changed = true;
+    loop {
+        let mut messages = Vec::new();
+        tokio::select! {
+            key = keys.next() => match key {
+                Some(Ok(event)) => messages.extend(message_of(event)),
+                // The terminal is gone; nobody can be asked.
+                Some(Err(_)) | None => return Ok(leave_at_once(&model)),
+            },
+            received = receive(&mut inbox) => messages = received,
+            _ = clock.tick() => messages.push(Msg::Tick(Timestamp::now())),
+            () = signals.any() => return Ok(leave_at_once(&model)),
+            error = host_failed(&mut session.host) => {
+                session.host = None;
+                messages.push(Msg::HandedOver);
+                messages.push(Msg::Trouble(format!("the orchestrator ended: {error:#}")));
+            }
+            () = sleep_until(drawn + FRAME), if changed => {
+                if terminal.draw(&model, look).is_err() {
+                    return Ok(leave_at_once(&model));
+                }
+                drawn = Instant::now();
+                changed = false;
+                continue;
+            }
+        }
+        changed = true;
+        update(&mut model, Msg::Tick(Timestamp::now()));
+        for message in messages {
+            for command in update(&mut model, message) {
+                match command {
+                    Command::Quit(leave) => return Ok(leave),
+                    Command::Suspend => {
+                        drop(keys);
+                        drop(terminal);
+                        let handed = suspend(session, &model).await;
+                        terminal = TakenTerminal::take().wrap_err("cannot use this terminal again")?;
+                        keys = EventStream::new();
+                        if let Ok(size) = terminal.size() {
+                            update(&mut model, Msg::Resize(size.width, size.height));
+                        }
+                        match handed {
+                            Ok(true) => drop(update(&mut model, Msg::HandedOver)),
+                            Ok(false) => {}
+                            Err(error) => drop(update(&mut model, Msg::Trouble(format!("{error:#}")))),
+                        }
+                    }
+                    command => carry_out(command, &session.farm, &sender),
+                }
+            }
+        }
+    }
+}
+
+fn message_of(event: Event) -> Option<Msg> {
+    match event {
+        Event::Key(key) => Some(Msg::Key(key)),
+        Event::Paste(text) => Some(Msg::Paste(text)),
+        Event::Resize(width, height) => Some(Msg::Resize(width, height)),
+        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+    }
+}
+
+/// The next messages, as many as wait.
+async fn receive(inbox: &mut Receiver<Msg>) -> Vec<Msg> {
+    let mut messages = Vec::new();
+    inbox.recv_many(&mut messages, AT_ONCE).await;
+    messages
+}
+
+async fn follow(farm: FarmClient, inbox: Sender<Msg>) {
+    let mut signals = std::pin::pin!(farm.events());
+    while let Some(signal) = signals.next().await {
+        if inbox.send(Msg::Signal(signal)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn host_failed(host: &mut Option<(Host, HostPlan)>) -> color_eyre::Report {
+    match host {
+        Some((host, _)) => host.failed().await,
+        None => pending().await,
+    }
+}
+
+/// Stops this process until the shell brings it back. Unfinished jobs go on meanwhile: their orchestrator is
+/// handed over first, since ours would be stopped too. Returns whether it was.
+async fn suspend(session: &mut Session, model: &Model) -> Result<bool> {
+    let goes_on = leave_at_once(model) == Leave::Running;
+    let handed = match session.host.take() {
+        Some((host, plan)) if goes_on => {
+            hand_over(host, &plan).await?;
+            session.stage = Stage::Connected;
+            true
+        }
+        host => {
+            session.host = host;
+            false
+        }
+    };
+    let stop = nix::sys::signal::Signal::SIGTSTP;
+    nix::sys::signal::raise(stop).wrap_err("cannot stop this process")?;
+    Ok(handed)
+}
+
+/// Signals that end the dashboard.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).wrap_err("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The terminal: taken over, and given back as it was whatever happens.
+
+use std::io::{self, Stdout, Write};
+use std::path::PathBuf;
+
+use crossterm::cursor::Show;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{execute, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use crate::app::Model;
+use crate::view::{self, Look};
+
+/// A terminal that is ours until this is dropped.
+pub(crate) struct TakenTerminal {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl TakenTerminal {
+    pub(crate) fn take() -> io::Result<Self> {
+        enable_raw_mode()?;
+        let taken = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)
+            .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())))
+            .and_then(|mut terminal| terminal.clear().map(|()| terminal));
+        match taken {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn size(&self) -> io::Result<ratatui::layout::Size> {
+        self.terminal.size()
+    }
+
+    pub(crate) fn draw(&mut self, model: &Model, look: Look) -> io::Result<()> {
+        self.terminal
+            .draw(|frame| view::draw(model, look, frame))
+            .map(drop)
+    }
+}
+
+impl Drop for TakenTerminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Raw mode off, the old screen and its cursor back. Harmless when repeated, or when the terminal is gone.
+pub(crate) fn give_back() {
+    let mut out = io::stdout();
+    let _terminal_gone = queue!(out, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _terminal_gone = out.flush();
+    let _terminal_gone = disable_raw_mode();
+}
+
+/// Gives the terminal back before a panic of this thread is printed, and says where the logs are. Panics of
+/// other threads go to the log: the screen is not theirs.
+pub(crate) fn give_back_on_panic(logs: PathBuf) {
+    let drawing = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().id() == drawing {
+            give_back();
+            before(panic);
+            let _terminal_gone = writeln!(io::stderr(), "logs are in {}", logs.display());
+        }
+        tracing::error!(%panic, "panic");
+    }));
+}

@@ -1,0 +1,174 @@
+//! An orchestrator in this process, on threads of its own: nothing that a terminal does can slow it.
+//!
+//! The one place that knows how an orchestrator is started.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use color_eyre::eyre::{Result, WrapErr, eyre};
+use farmhand_http::Tokens;
+use tokio::sync::oneshot;
+
+use crate::cli::{Common, HostArgs};
+use crate::place::{self, Place};
+
+/// Port of an orchestrator where nobody says otherwise.
+const PORT: u16 = 4000;
+
+/// How an orchestrator is to run; enough to run the same one again in another process.
+#[derive(Debug, Clone)]
+pub(crate) struct HostPlan {
+    pub(crate) listen: SocketAddr,
+    /// Nobody asked for this very port: another one will do where it is taken.
+    pub(crate) any_port: bool,
+    pub(crate) data: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) allow_output: Vec<PathBuf>,
+    pub(crate) nodes: Vec<String>,
+    pub(crate) scene: Option<PathBuf>,
+    pub(crate) open_seed: bool,
+    pub(crate) token: Option<Tokens>,
+    token_file: Option<PathBuf>,
+}
+
+impl HostPlan {
+    pub(crate) fn new(common: &Common, place: &Place, args: HostArgs) -> Result<Self> {
+        let absolute = |path: &Path| {
+            std::path::absolute(path).wrap_err_with(|| format!("cannot use the folder {}", path.display()))
+        };
+        Ok(Self {
+            listen: args.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, PORT).into()),
+            any_port: false,
+            data: place.data().to_owned(),
+            output: absolute(&args.output.unwrap_or_else(|| place.output()))?,
+            allow_output: args
+                .allow_output
+                .iter()
+                .map(|path| absolute(path))
+                .collect::<Result<_>>()?,
+            nodes: args.nodes,
+            scene: args.scene.as_deref().map(absolute).transpose()?,
+            open_seed: args.open_seed,
+            token: place::own_token(common, place)?,
+            token_file: common.token_file.as_deref().map(absolute).transpose()?,
+        })
+    }
+
+    /// What follows `farmhand` to serve the same farm at `listen` from another process. A token in the
+    /// environment is inherited, never written here.
+    pub(crate) fn serve_arguments(&self, listen: SocketAddr) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["serve".into()];
+        let mut add = |flag: &str, value: OsString| {
+            arguments.push(flag.into());
+            arguments.push(value);
+        };
+        add("--listen", listen.to_string().into());
+        add("--data", self.data.clone().into());
+        add("--output", self.output.clone().into());
+        for root in &self.allow_output {
+            add("--allow-output", root.clone().into());
+        }
+        for node in &self.nodes {
+            add("--node", node.into());
+        }
+        if let Some(scene) = &self.scene {
+            add("--scene", scene.clone().into());
+        }
+        if let Some(file) = &self.token_file {
+            add("--token-file", file.clone().into());
+        }
+        if self.open_seed {
+            arguments.push("--open-seed".into());
+        }
+        arguments
+    }
+}
+
+/// A running orchestrator. Dropping it without [`Host::stop`] stops it too, without waiting.
+#[derive(Debug)]
+pub(crate) struct Host {
+    listening_on: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    ended: oneshot::Receiver<Result<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Host {
+    /// Starts an orchestrator and returns once it listens.
+    ///
+    /// # Errors
+    /// When another one holds the data folder, the store is damaged, or the address is taken.
+    pub(crate) async fn start(mut plan: HostPlan) -> Result<Self> {
+        if plan.any_port && TcpListener::bind(plan.listen).is_err() {
+            plan.listen.set_port(0);
+        }
+        let (started, starting) = oneshot::channel();
+        let (stop, stopping) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("orchestrator".to_owned())
+            .spawn(move || {
+                let result = run(plan, started, stopping);
+                let _nobody_waits = end.send(result);
+            })
+            .wrap_err("cannot start a thread")?;
+        match starting.await {
+            Ok(listening_on) => Ok(Self {
+                listening_on,
+                stop: Some(stop),
+                ended,
+                thread: Some(thread),
+            }),
+            // It ended before it listened: its result says why.
+            Err(_) => match ended.await {
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(())) | Err(_) => Err(eyre!("the orchestrator ended while it started")),
+            },
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn listening_on(&self) -> SocketAddr {
+        self.listening_on
+    }
+
+    /// Resolves when it ends without having been asked to.
+    pub(crate) async fn failed(&mut self) -> color_eyre::Report {
+        match (&mut self.ended).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => eyre!("the orchestrator ended by itself"),
+        }
+    }
+
+    /// Stops it: what was decided is on disk, the data folder is free afterwards. Nodes render on.
+    ///
+    /// # Errors
+    /// When it ended badly.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        if let Some(stop) = self.stop.take() {
+            let _already_ended = stop.send(());
+        }
+        let ended = (&mut self.ended).await.unwrap_or(Ok(()));
+        if let Some(thread) = self.thread.take() {
+            // It has sent its last word, so this takes no time.
+            let _panicked = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        ended
+    }
+}
+
+/// The orchestrator's thread from its start to its end.
+fn run(plan: HostPlan, started: oneshot::Sender<SocketAddr>, stop: oneshot::Receiver<()>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("orchestrator")
+        .enable_all()
+        .build()
+        .wrap_err("cannot start threads")?;
+    runtime.block_on(async {
+        let _ = (plan, started, stop);
+        Err(eyre!("no orchestrator is built in"))
+    })
+}

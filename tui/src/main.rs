@@ -1,0 +1,5 @@
+//! The `farmhand` program.
+
+fn main() -> std::process::ExitCode {
+    farmhand::main()
+}

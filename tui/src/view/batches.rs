@@ -1,0 +1,117 @@
+//! The table of the selected job's batches.
+
+use farmhand_protocol::farm::BatchView;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::farm::{place_in, title};
+use super::frame::{line_of, panel};
+use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
+use super::{Look, state};
+use crate::app::{Model, Panel, Target};
+
+#[derive(Debug, Clone, Copy)]
+enum Key {
+    Id,
+    Frames,
+    Node,
+    State,
+    Done,
+    Failed,
+}
+
+const fn column(key: Key, title: &'static str, width: u16, most: u16, right: bool, rank: u8) -> Column<Key> {
+    Column {
+        key,
+        title,
+        width,
+        most,
+        right,
+        rank,
+    }
+}
+
+const COLUMNS: &[Column<Key>] = &[
+    column(Key::Id, "BATCH", 5, 6, false, 0),
+    column(Key::Frames, "FRAMES", 9, 24, false, 0),
+    column(Key::Node, "NODE", 8, 20, false, 1),
+    column(Key::State, "STATE", 8, 8, false, 0),
+    column(Key::Done, "DONE", 5, 9, true, 0),
+    column(Key::Failed, "FAIL", 4, 4, true, 2),
+];
+
+pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let focused = model.focus == Panel::Batches;
+    let rows = &model.batch_rows;
+    let of = model
+        .selected_job()
+        .map(|job| format!("of {}, newest first", job.id))
+        .unwrap_or_default();
+    let heading = title(
+        Panel::Batches,
+        &format!("Batches ({})", rows.len()),
+        &of,
+        focused,
+        look,
+    );
+    let inside = panel(
+        heading,
+        place_in(model.batches.index(), rows.len()),
+        focused,
+        look,
+        area,
+        buffer,
+    );
+    if rows.is_empty() {
+        let words = model.selected_job().map(|job| {
+            let reason = job
+                .reason
+                .as_deref()
+                .unwrap_or("no frame of it was handed out yet");
+            format!("  {}: {reason}", job.id)
+        });
+        Line::styled(words.unwrap_or_default(), look.faint()).render(inside, buffer);
+        return;
+    }
+    let columns = choose(COLUMNS, inside.width);
+    head(&columns, look).render(inside, buffer);
+    let Some(job) = model.jobs.selected() else { return };
+    for (line, (index, id)) in (1..).zip(rows.iter().enumerate().skip(model.batches.offset())) {
+        let (Some(place), Some(batch)) = (line_of(inside, line), model.farm.batch(*job, *id)) else {
+            break;
+        };
+        let mark = match index == model.batches.index() {
+            true if focused => Mark::Focused,
+            true => Mark::Selected,
+            false => Mark::None,
+        };
+        let cells = columns
+            .iter()
+            .map(|column| content(column, batch, model, look))
+            .collect();
+        row(&columns, cells, mark, look, place, buffer);
+    }
+}
+
+fn content(column: &Fitted<Key>, batch: &BatchView, model: &Model, look: Look) -> Cell {
+    match column.column.key {
+        Key::Id => cell(batch.id.to_string(), look.plain()),
+        Key::Frames => cell(batch.frames.to_string(), look.plain()),
+        Key::Node => cell(batch.node_name.clone(), look.plain()),
+        Key::State => {
+            let shown = state::batch(batch.state, !batch.failed.is_empty(), look);
+            match model.pending.get(&Target::Batch(batch.id)) {
+                Some(pending) => cell(format!("… {}", pending.doing), look.warn()),
+                None => cell(shown.text(), shown.style),
+            }
+        }
+        Key::Done => cell(
+            format!("{}/{}", batch.delivered.len(), batch.frames.len()),
+            look.plain(),
+        ),
+        Key::Failed if batch.failed.is_empty() => cell("0", look.faint()),
+        Key::Failed => cell(batch.failed.len().to_string(), look.bad()),
+    }
+}

@@ -1,0 +1,47 @@
+//! The farm screen: jobs, nodes, batches and events at once.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::{Look, batches, events, header, jobs, nodes};
+use crate::app::{Link, Model, Panel};
+
+pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let Some(layout) = model.layout() else { return };
+    header::draw(model, look, layout.header.intersection(area), buffer);
+    jobs::draw(model, look, layout.jobs.intersection(area), buffer);
+    nodes::draw(model, look, layout.nodes.intersection(area), buffer);
+    if let Some(place) = layout.batches {
+        batches::draw(model, look, place.intersection(area), buffer);
+    }
+    if let Some(place) = layout.events {
+        events::draw(model, look, place.intersection(area), buffer);
+    }
+    if let Some(place) = layout.event_line {
+        events::draw_newest(model, look, place.intersection(area), buffer);
+    }
+    if matches!(model.link, Link::Lost { .. }) {
+        // What is shown may be old; its shapes stay readable.
+        for place in [layout.jobs, layout.nodes] {
+            buffer.set_style(place.intersection(area), Style::new().add_modifier(Modifier::DIM));
+        }
+    }
+}
+
+/// A panel's title: its number, its name, and what else there is to say.
+pub(crate) fn title(panel: Panel, name: &str, more: &str, focused: bool, look: Look) -> Line<'static> {
+    let name_style = if focused { look.key() } else { look.strong() };
+    Line::from(vec![
+        Span::styled(format!(" [{}] ", panel.number()), look.faint()),
+        Span::styled(name.to_owned(), name_style),
+        Span::styled(format!(" {more}"), look.faint()),
+        Span::raw(if more.is_empty() { "" } else { " " }),
+    ])
+}
+
+/// `2 of 25` for a table's lower border.
+pub(crate) fn place_in(index: usize, count: usize) -> Option<String> {
+    (count > 0).then(|| format!(" {} of {count} ", index + 1))
+}

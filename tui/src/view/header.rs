@@ -1,0 +1,80 @@
+//! The first line: the farm in a few numbers.
+
+use std::time::Duration;
+
+use farmhand_protocol::farm::JobState;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::app::{Link, Model, Stage};
+use crate::words;
+
+pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let farm = &model.farm;
+    let count = |state: JobState| farm.jobs.values().filter(|job| job.state == state).count();
+    let (mark, word, style) = match &model.link {
+        Link::Live => ("●", "live", look.good()),
+        Link::Connecting => ("…", "connecting", look.wait()),
+        Link::Lost { .. } => ("✗", "lost", look.bad()),
+    };
+    let address = model.farm_address.trim_start_matches("http://");
+    let kind = match model.stage {
+        Stage::Hosting => "",
+        Stage::Connected => " (connected)",
+        Stage::Demo => " (demo)",
+    };
+    let mut spans = vec![
+        Span::styled(" FARM ", look.strong()),
+        Span::raw(format!("{address}{kind}  ")),
+        Span::styled(format!("{mark} {word}"), style),
+        Span::raw(format!("  nodes {}/{}", farm.nodes_ready(), farm.nodes.len())),
+        Span::raw(format!(
+            "  jobs {} run {} wait",
+            count(JobState::Running),
+            count(JobState::Waiting)
+        )),
+    ];
+    let unfinished = || farm.jobs.values().filter(|job| !job.state.has_ended());
+    let total: u32 = unfinished().map(|job| job.counts.total()).sum();
+    if total > 0 {
+        let delivered: u32 = unfinished().map(|job| job.counts.delivered).sum();
+        spans.push(Span::raw(format!("  frames {delivered}/{total}")));
+    }
+    let rate: f32 = farm.nodes.values().map(|node| node.view.frames_per_minute).sum();
+    if rate > 0.0 {
+        spans.push(Span::raw(format!("  {rate:.1} f/min")));
+    }
+    if let Some(eta) = unfinished().filter_map(|job| job.eta_ms).max() {
+        spans.push(Span::raw(format!(
+            "  eta {}",
+            words::duration(Duration::from_millis(eta))
+        )));
+    }
+    Line::from(spans).render(area, buffer);
+    let clock = model
+        .now
+        .to_zoned_datetime(model.zone.clone())
+        .strftime("%H:%M:%S ")
+        .to_string();
+    let used: usize = Line::from(clock.as_str()).width();
+    let used = u16::try_from(used).unwrap_or(0);
+    let free = buffer_is_blank(buffer, area, used);
+    if free {
+        let place = Rect {
+            x: area.right() - used,
+            width: used,
+            ..area
+        };
+        Line::styled(clock, look.faint()).render(place, buffer);
+    }
+}
+
+/// Whether the last `width` cells of a line, and one before them, hold nothing.
+fn buffer_is_blank(buffer: &Buffer, area: Rect, width: u16) -> bool {
+    area.width > width
+        && area.height > 0
+        && (area.right() - width - 1..area.right()).all(|x| buffer[(x, area.y)].symbol() == " ")
+}

@@ -1,0 +1,180 @@
+//! The table of jobs.
+
+use std::time::Duration;
+
+use farmhand_protocol::farm::{FrameCounts, JobState, JobView};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::farm::{place_in, title};
+use super::frame::{line_of, panel};
+use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
+use super::{Look, state};
+use crate::app::{Model, Panel, Target};
+use crate::words;
+
+#[derive(Debug, Clone, Copy)]
+enum Key {
+    Id,
+    Name,
+    Priority,
+    State,
+    Progress,
+    Done,
+    Failed,
+    Elapsed,
+    Eta,
+    User,
+}
+
+const fn column(key: Key, title: &'static str, width: u16, most: u16, right: bool, rank: u8) -> Column<Key> {
+    Column {
+        key,
+        title,
+        width,
+        most,
+        right,
+        rank,
+    }
+}
+
+const COLUMNS: &[Column<Key>] = &[
+    column(Key::Id, "ID", 4, 5, false, 0),
+    column(Key::Name, "NAME", 12, 40, false, 0),
+    column(Key::Priority, "PRI", 4, 4, true, 5),
+    column(Key::State, "STATE", 8, 8, false, 0),
+    column(Key::Progress, "PROGRESS", 8, 40, false, 1),
+    column(Key::Done, "DONE", 9, 11, true, 0),
+    column(Key::Failed, "FAIL", 4, 4, true, 0),
+    column(Key::Elapsed, "ELAPSED", 7, 7, true, 4),
+    column(Key::Eta, "ETA", 7, 7, true, 2),
+    column(Key::User, "USER", 6, 10, false, 6),
+];
+
+pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let focused = model.focus == Panel::Jobs;
+    let count = model.job_rows.len();
+    let heading = title(
+        Panel::Jobs,
+        &format!("Jobs ({count})"),
+        "by priority",
+        focused,
+        look,
+    );
+    let bottom = place_in(model.jobs.index(), count);
+    let inside = panel(heading, bottom, focused, look, area, buffer);
+    if count == 0 {
+        empty(model, look, inside, buffer);
+        return;
+    }
+    let columns = choose(COLUMNS, inside.width);
+    head(&columns, look).render(inside, buffer);
+    for (line, (index, id)) in (1..).zip(model.job_rows.iter().enumerate().skip(model.jobs.offset())) {
+        let (Some(place), Some(job)) = (line_of(inside, line), model.farm.jobs.get(id)) else {
+            break;
+        };
+        let mark = match index == model.jobs.index() {
+            true if focused => Mark::Focused,
+            true => Mark::Selected,
+            false => Mark::None,
+        };
+        let cells = columns
+            .iter()
+            .map(|column| content(column, job, model, look))
+            .collect();
+        row(&columns, cells, mark, look, place, buffer);
+    }
+}
+
+fn empty(model: &Model, look: Look, inside: Rect, buffer: &mut Buffer) {
+    let lines = if model.farm.view.is_none() {
+        vec![Line::styled("  reading the farm ...", look.faint())]
+    } else {
+        vec![
+            Line::raw(""),
+            Line::from(vec![
+                Span::raw("  No jobs. Press "),
+                Span::styled("n", look.key()),
+                Span::raw(" to submit one, or run"),
+            ]),
+            Line::styled("    farmhand submit SCENE.blend", look.strong()),
+        ]
+    };
+    for (index, line) in lines.into_iter().enumerate() {
+        if let Some(place) = line_of(inside, index) {
+            line.render(place, buffer);
+        }
+    }
+}
+
+fn content(column: &Fitted<Key>, job: &JobView, model: &Model, look: Look) -> Cell {
+    let shown = state::job(job.state, look);
+    let counts = &job.counts;
+    match column.column.key {
+        Key::Id => cell(job.id.to_string(), look.plain()),
+        Key::Name => cell(job.name.clone(), look.plain()),
+        Key::Priority => cell(job.priority.to_string(), look.plain()),
+        Key::State => match model.pending.get(&Target::Job(job.id)) {
+            Some(pending) => cell(format!("… {}", pending.doing), look.warn()),
+            None => cell(shown.text(), shown.style),
+        },
+        Key::Progress => progress(counts, column.width, look),
+        Key::Done => cell(format!("{}/{}", counts.delivered, counts.total()), look.plain()),
+        Key::Failed if counts.failed > 0 => cell(counts.failed.to_string(), look.bad()),
+        Key::Failed => cell("0", look.faint()),
+        Key::Elapsed => cell(
+            elapsed(job, model).unwrap_or_else(|| "--".to_owned()),
+            look.plain(),
+        ),
+        Key::Eta => {
+            let eta = job
+                .eta_ms
+                .filter(|_| !job.state.has_ended() && job.state != JobState::Paused);
+            let text = eta.map_or_else(
+                || "--".to_owned(),
+                |ms| words::duration(Duration::from_millis(ms)),
+            );
+            cell(text, look.plain())
+        }
+        Key::User => cell(job.user.clone(), look.plain()),
+    }
+}
+
+/// Delivered, failed, under way and open frames as one bar.
+fn progress(counts: &FrameCounts, width: usize, look: Look) -> Cell {
+    let total = u64::from(counts.total().max(1));
+    let cells = u64::try_from(width).unwrap_or(0);
+    let share = |count: u32| {
+        let share = u64::from(count) * cells / total;
+        usize::try_from(share.max(u64::from(count > 0))).unwrap_or(0)
+    };
+    let mut left = width;
+    let mut take = |wanted: usize| {
+        let taken = wanted.min(left);
+        left -= taken;
+        taken
+    };
+    let failed = take(share(counts.failed));
+    let moving = take(share(counts.rendering));
+    let delivered = if counts.delivered == counts.total() {
+        take(width)
+    } else {
+        take(share(counts.delivered))
+    };
+    let cancelled = take(share(counts.cancelled));
+    vec![
+        Span::styled("█".repeat(delivered), look.good()),
+        Span::styled("▒".repeat(moving), look.active()),
+        Span::styled("░".repeat(left), look.faint()),
+        Span::styled("–".repeat(cancelled), look.faint()),
+        Span::styled("✗".repeat(failed), look.bad()),
+    ]
+}
+
+fn elapsed(job: &JobView, model: &Model) -> Option<String> {
+    let end = job.ended.unwrap_or(model.now);
+    let spent = end.duration_since(job.started?);
+    Some(words::duration(Duration::try_from(spent).unwrap_or_default()))
+}

@@ -1,0 +1,68 @@
+//! Each state as a mark, a word and a colour; the first two suffice without the third.
+
+use farmhand_protocol::farm::{BatchState, JobState, NodeState, Weight};
+use ratatui::style::Style;
+
+use super::Look;
+
+/// A state as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    pub(crate) mark: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) style: Style,
+}
+
+impl Shown {
+    /// Mark and word.
+    pub(crate) fn text(self) -> String {
+        format!("{} {}", self.mark, self.word)
+    }
+}
+
+pub(crate) fn job(state: JobState, look: Look) -> Shown {
+    let (mark, word, style) = match state {
+        JobState::Waiting => ("·", "wait", look.wait()),
+        JobState::Running => ("▶", "run", look.active()),
+        JobState::Paused => ("‖", "paused", look.warn()),
+        JobState::Completed => ("✓", "done", look.good()),
+        JobState::Failed => ("✗", "fail", look.bad()),
+        JobState::Cancelled => ("–", "cancel", look.faint()),
+    };
+    Shown { mark, word, style }
+}
+
+pub(crate) fn node(state: NodeState, look: Look) -> Shown {
+    let (mark, word, style) = match state {
+        NodeState::Connecting => ("…", "connect", look.wait()),
+        NodeState::Idle => ("○", "idle", look.plain()),
+        NodeState::Rendering => ("▶", "render", look.active()),
+        NodeState::Draining => ("◌", "drain", look.warn()),
+        NodeState::Drained => ("◌", "drained", look.warn()),
+        NodeState::Unfit => ("!", "unfit", look.bad()),
+        NodeState::Lost => ("✗", "lost", look.bad()),
+    };
+    Shown { mark, word, style }
+}
+
+pub(crate) fn batch(state: BatchState, has_failed: bool, look: Look) -> Shown {
+    let (mark, word, style) = match state {
+        BatchState::Assigned => ("▒", "sent", look.wait()),
+        BatchState::Rendering => ("▶", "run", look.active()),
+        BatchState::Ended if has_failed => ("✗", "fail", look.bad()),
+        BatchState::Ended => ("✓", "done", look.good()),
+        BatchState::Cancelled => ("–", "cancel", look.faint()),
+        BatchState::Lost => ("✗", "lost", look.bad()),
+    };
+    Shown { mark, word, style }
+}
+
+pub(crate) fn weight(weight: Weight, look: Look) -> Shown {
+    let (mark, word, style) = match weight {
+        Weight::Info => ("·", "info", look.plain()),
+        Weight::Success => ("✓", "ok", look.good()),
+        Weight::Warning => ("!", "warning", look.warn()),
+        Weight::Error => ("✗", "error", look.bad()),
+    };
+    Shown { mark, word, style }
+}

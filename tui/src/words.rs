@@ -1,0 +1,83 @@
+//! Words for states, times and sizes, the same in tables, progress lines and the dashboard.
+
+use std::time::Duration;
+
+use farmhand_protocol::farm::{BatchState, NodeState};
+
+/// A node's state in one word.
+pub(crate) fn node_state(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Connecting => "connecting",
+        NodeState::Idle => "idle",
+        NodeState::Rendering => "rendering",
+        NodeState::Draining => "draining",
+        NodeState::Drained => "drained",
+        NodeState::Unfit => "unfit",
+        NodeState::Lost => "lost",
+    }
+}
+
+/// A batch's state in one word.
+pub(crate) fn batch_state(state: BatchState) -> &'static str {
+    match state {
+        BatchState::Assigned => "assigned",
+        BatchState::Rendering => "rendering",
+        BatchState::Ended => "ended",
+        BatchState::Cancelled => "cancelled",
+        BatchState::Lost => "lost",
+    }
+}
+
+/// `0:25` for 25 seconds, `1:04:00` for an hour and four minutes, `2d 03h` beyond a day.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    if days > 0 {
+        format!("{days}d {:02}h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours}:{:02}:{:02}", minutes % 60, seconds % 60)
+    } else {
+        format!("{minutes}:{:02}", seconds % 60)
+    }
+}
+
+/// `1.4 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+pub(crate) fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1000.0 {
+            return if unit == "B" {
+                format!("{bytes} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// `1 frame`, `12 frames`.
+pub(crate) fn frames(count: u32) -> String {
+    if count == 1 {
+        "1 frame".to_owned()
+    } else {
+        format!("{count} frames")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_read_well() {
+        assert_eq!(duration(Duration::from_secs(25)), "0:25");
+        assert_eq!(duration(Duration::from_secs(3840)), "1:04:00");
+        assert_eq!(duration(Duration::from_hours(51)), "2d 03h");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_500_000), "1.4 MiB");
+        assert_eq!(bytes(u64::MAX), "16777216.0 TiB");
+    }
+}
