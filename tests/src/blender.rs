@@ -112,7 +112,7 @@ fn python() -> PathBuf {
                 || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share"),
                 PathBuf::from,
             );
-            data.join("farmhand/bpy-5.0.1")
+            data.join("farmhand/engines/bpy-5.0.1")
         },
         PathBuf::from,
     );
