@@ -1,0 +1,415 @@
+//! A running agent: what its parts share, how it starts, and how it stops.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use farmhand_http::{Access, EventLog, ListenError, bind, serve};
+use farmhand_protocol::agent::{AgentEvent, BatchPhase, NodeInfo};
+use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, PROTOCOL};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::batches::{Batches, Change};
+use crate::blender::{Log, Spawner};
+use crate::data_folder::{DataFolder, DataFolderError};
+use crate::durable;
+use crate::engines::{self, Engine, NO_ENGINE};
+use crate::hardware::Gauge;
+use crate::local::LocalJobs;
+use crate::store::{Blobs, Scenes, Spool};
+use crate::{Config, http, slot};
+
+const DRIVER: &str = include_str!("../../assets/driver.py");
+
+/// Events that a reader may miss before it has to read the lists.
+const KEPT_EVENTS: usize = 4096;
+
+/// A node agent.
+#[derive(Debug)]
+pub struct Agent {
+    pub(crate) config: Config,
+    pub(crate) folder: DataFolder,
+    pub(crate) driver: PathBuf,
+    pub(crate) spawner: Spawner,
+    pub(crate) events: EventLog,
+    pub(crate) work: Notify,
+    pub(crate) engines: RwLock<Engines>,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) scenes: Arc<Scenes>,
+    pub(crate) spool: Spool,
+    pub(crate) gauge: Gauge,
+    pub(crate) local: LocalJobs,
+    /// Takes no new frames once cancelled.
+    pub(crate) stopping: CancellationToken,
+    /// Lets no frame go on once cancelled.
+    pub(crate) killing: CancellationToken,
+    pub(crate) metrics: crate::metrics::Metrics,
+    batches: Mutex<Batches>,
+    live: Mutex<HashMap<BatchKey, Live>>,
+}
+
+/// What a batch that has not ended needs besides its state.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    pub(crate) log: Arc<Log>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The Blenders of the node, as far as they are known.
+#[derive(Debug, Default)]
+pub(crate) struct Engines {
+    pub(crate) probed: bool,
+    pub(crate) found: Vec<Engine>,
+    /// Why there is none.
+    pub(crate) problem: Option<String>,
+}
+
+/// Why an agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartAgentError {
+    /// Its data folder cannot be used.
+    #[error(transparent)]
+    DataFolder(#[from] DataFolderError),
+    /// Its address cannot be used.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Something in its data folder cannot be used.
+    #[error("cannot set up {what} in the data folder")]
+    Store {
+        /// What.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A setting that makes no sense.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// An agent that listens and renders until it is told to stop.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    agent: Arc<Agent>,
+    slots: Vec<JoinHandle<()>>,
+    server: JoinHandle<io::Result<()>>,
+    server_stop: CancellationToken,
+}
+
+impl Agent {
+    /// Starts an agent on the current Tokio runtime. It listens when this returns; its Blenders are probed
+    /// behind that.
+    ///
+    /// # Errors
+    /// When the data folder or the address cannot be used.
+    pub async fn start(config: Config) -> Result<Running, StartAgentError> {
+        if config.slots == 0 {
+            return Err(StartAgentError::Setting("a node has at least 1 slot".to_owned()));
+        }
+        if let Some(scene) = config.scene.as_ref().filter(|scene| !scene.is_file()) {
+            let said = format!("the scene {} is not there", scene.display());
+            return Err(StartAgentError::Setting(said));
+        }
+        let folder = DataFolder::open(&config.data)?;
+        let listener = bind(config.listen, config.tokens.is_some()).await?;
+        let address = listener.local_addr().map_err(|source| ListenError::Bind {
+            address: config.listen,
+            source,
+        })?;
+        let agent = Arc::new(Self::open(config, folder)?);
+        let access = Access::new(agent.config.tokens.clone(), agent.config.open_seed);
+        let router = http::router(Arc::clone(&agent), access);
+        let server_stop = CancellationToken::new();
+        let stop = server_stop.clone();
+        // Event streams never end by themselves, so the grace for calls is short.
+        let server = tokio::spawn(async move {
+            serve(
+                listener,
+                router,
+                stop.cancelled_owned(),
+                Duration::from_millis(300),
+            )
+            .await
+        });
+        tokio::spawn(probe_engines(Arc::clone(&agent)));
+        tokio::spawn(beat(Arc::clone(&agent)));
+        let slots = (0..agent.config.slots)
+            .map(|number| tokio::spawn(slot::run(Arc::clone(&agent), number)))
+            .collect();
+        Ok(Running {
+            address,
+            agent,
+            slots,
+            server,
+            server_stop,
+        })
+    }
+
+    fn open(config: Config, folder: DataFolder) -> Result<Self, StartAgentError> {
+        let store = |what| move |source| StartAgentError::Store { what, source };
+        let data = folder.path().to_owned();
+        let driver = data.join("driver.py");
+        durable::write(&driver, DRIVER.as_bytes(), false).map_err(store("the driver"))?;
+        let blobs = Blobs::open(&data.join("cache/blobs"), config.cache_bytes).map_err(store("the cache"))?;
+        let blobs = Arc::new(blobs);
+        let scenes =
+            Scenes::open(&data.join("cache/scenes"), Arc::clone(&blobs)).map_err(store("the scenes"))?;
+        let spool = Spool::open(&data.join("spool")).map_err(store("the spool"))?;
+        let local = LocalJobs::open(&data, config.output.as_deref()).map_err(store("the jobs of its own"))?;
+        let mut batches = Batches::new(config.slots, read_epochs(&data));
+        for recovered in spool.recover().map_err(store("the spool"))? {
+            batches.recover(recovered);
+        }
+        let boot = BootId(uuid::Uuid::new_v4().as_u64_pair().0);
+        Ok(Self {
+            events: EventLog::new(boot, KEPT_EVENTS, &AgentEvent::Reset),
+            spawner: Spawner::start().map_err(store("a thread"))?,
+            work: Notify::new(),
+            engines: RwLock::default(),
+            gauge: Gauge::new(&data),
+            batches: Mutex::new(batches),
+            live: Mutex::default(),
+            stopping: CancellationToken::new(),
+            killing: CancellationToken::new(),
+            metrics: crate::metrics::Metrics::default(),
+            scenes: Arc::new(scenes),
+            config,
+            folder,
+            driver,
+            blobs,
+            spool,
+            local,
+        })
+    }
+
+    /// What the agent says of itself.
+    pub(crate) fn node(&self) -> NodeInfo {
+        let engines = self.engines();
+        let gpus = engines.found.iter().flat_map(|engine| engine.gpus.clone());
+        let mut gpus: Vec<String> = gpus.collect();
+        gpus.sort();
+        gpus.dedup();
+        NodeInfo {
+            id: self.folder.id(),
+            name: self.config.name.clone(),
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            last_event: self.events.last(),
+            slots: self.config.slots,
+            threads: self.config.threads_of_a_slot(),
+            tags: self.config.tags.clone(),
+            probed: engines.probed,
+            engines: engines.found.iter().map(|engine| engine.info.clone()).collect(),
+            problem: engines.problem.clone(),
+            hardware: self.gauge.hardware(gpus),
+            load: self.gauge.measure(),
+        }
+    }
+
+    pub(crate) fn engines(&self) -> std::sync::RwLockReadGuard<'_, Engines> {
+        self.engines.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the batches.
+    pub(crate) fn batches(&self) -> MutexGuard<'_, Batches> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the batches, and carries out what follows before anyone sees them again: so events come in the
+    /// order in which things happened, and what is told is remembered.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Batches) -> (T, Vec<Change>)) -> T {
+        let mut batches = self.batches();
+        let (answer, changes) = change(&mut batches);
+        for change in changes {
+            self.carry_out(change);
+        }
+        answer
+    }
+
+    fn carry_out(&self, change: Change) {
+        let (done, event) = match change {
+            Change::Epoch(farm, epoch) => (self.remember_epoch(farm, epoch), None),
+            Change::Accepted(request) => {
+                let key = BatchKey {
+                    farm: request.farm,
+                    batch: request.batch,
+                };
+                tracing::info!(%key, job = %request.job, frames = %request.frames, "batch accepted");
+                (self.spool.accept(key, &request), None)
+            }
+            Change::Phase(key, phase) => (Ok(()), Some(AgentEvent::BatchPhase { key, phase })),
+            Change::Started(key, frame) => (Ok(()), Some(AgentEvent::FrameStarted { key, frame })),
+            Change::Finished(key, finished) => {
+                self.metrics.finished(&finished);
+                let done = self.spool.finished(key, &finished);
+                (done, Some(AgentEvent::FrameFinished { key, finished }))
+            }
+            Change::Failed(key, failed) => {
+                self.metrics.failed();
+                let done = self.spool.failed(key, &failed);
+                (done, Some(AgentEvent::FrameFailed { key, failed }))
+            }
+            Change::Revoked(key, frames) => (self.spool.revoked(key, &frames), None),
+            Change::Acknowledged(key, frame) => (self.spool.acknowledged(key, frame), None),
+            Change::Stop(key) => {
+                if let Some(live) = self.live().get(&key) {
+                    live.stop.cancel();
+                }
+                (Ok(()), None)
+            }
+            Change::Ended(key, phase) => {
+                let live = self.live().remove(&key);
+                let log = live.map(|live| live.log.tail(usize::MAX)).unwrap_or_default();
+                let mut done = self.spool.ended(key, phase, &log);
+                if phase == BatchPhase::Cancelled {
+                    done = done.and_then(|()| self.spool.remove_frames(key));
+                }
+                tracing::info!(%key, ?phase, "batch ended");
+                (done, Some(AgentEvent::BatchEnded { key, phase }))
+            }
+            Change::Forgotten(key) => (self.spool.remove(key), None),
+            Change::Wake => {
+                self.work.notify_waiters();
+                (Ok(()), None)
+            }
+        };
+        if let Err(error) = done {
+            // The state in memory stays true; only a restart would know less.
+            tracing::error!(%error, "cannot write to the spool");
+        }
+        if let Some(event) = event {
+            self.events.publish(&event);
+        }
+    }
+
+    /// What a batch that has not ended needs; made when it is first asked for.
+    pub(crate) fn live_of(&self, key: BatchKey) -> Live {
+        let mut live = self.live();
+        let entry = live.entry(key).or_insert_with(|| Live {
+            log: Arc::default(),
+            stop: CancellationToken::new(),
+        });
+        entry.clone()
+    }
+
+    /// The log of a batch that has not ended.
+    pub(crate) fn live_log(&self, key: BatchKey) -> Option<Arc<Log>> {
+        self.live().get(&key).map(|live| Arc::clone(&live.log))
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<BatchKey, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember_epoch(&self, farm: FarmId, epoch: Epoch) -> io::Result<()> {
+        let folder = self.folder.path().join("epochs");
+        fs::create_dir_all(&folder)?;
+        durable::write(&folder.join(farm.to_string()), epoch.to_string().as_bytes(), true)
+    }
+
+    /// Makes room in the cache, where it is over-full.
+    pub(crate) fn make_room(&self) {
+        if !self.blobs.is_over_full() {
+            return;
+        }
+        let in_use = self.batches().scenes_in_use();
+        let freed = self
+            .scenes
+            .clear(&in_use)
+            .and_then(|blobs| self.blobs.evict(&blobs));
+        match freed {
+            Ok(bytes) => tracing::info!(bytes, "made room in the cache"),
+            Err(error) => tracing::warn!(%error, "cannot make room in the cache"),
+        }
+    }
+}
+
+fn read_epochs(data: &std::path::Path) -> HashMap<FarmId, Epoch> {
+    let files = data.join("epochs").read_dir().into_iter().flatten().flatten();
+    files
+        .filter_map(|file| {
+            let farm = file.file_name().to_str()?.parse().ok()?;
+            let epoch = fs::read_to_string(file.path()).ok()?.trim().parse().ok()?;
+            Some((farm, Epoch(epoch)))
+        })
+        .collect()
+}
+
+/// Asks each Blender once, one after the other: on a small machine two at a time take longer.
+async fn probe_engines(agent: Arc<Agent>) {
+    let paths = engines::discover(&agent.config.blenders, agent.config.engines.as_deref());
+    let mut problems = Vec::new();
+    for path in paths {
+        let probed = engines::probe(&agent.spawner, &path, &agent.driver);
+        let probed = tokio::select! {
+            probed = probed => probed,
+            () = agent.stopping.cancelled() => return,
+        };
+        match probed {
+            Ok(engine) => {
+                tracing::info!(engine = %path, version = %engine.info.version, denoiser = engine.info.denoiser,
+                    devices = ?engine.info.devices, "found a Blender");
+                let mut engines = agent.engines.write().unwrap_or_else(PoisonError::into_inner);
+                engines.found.push(engine);
+            }
+            Err(failure) => {
+                tracing::warn!(engine = %path, problem = %failure.message, "a Blender does not answer");
+                problems.push(failure.message);
+            }
+        }
+    }
+    {
+        let mut engines = agent.engines.write().unwrap_or_else(PoisonError::into_inner);
+        engines.probed = true;
+        if engines.found.is_empty() {
+            let mut problem = NO_ENGINE.to_owned();
+            if !problems.is_empty() {
+                problem = format!("{problem} (tried: {})", problems.join("; "));
+            }
+            tracing::warn!("{problem}");
+            engines.problem = Some(problem);
+        }
+    }
+    agent.events.publish(&AgentEvent::NodeChanged);
+    agent.work.notify_waiters();
+}
+
+async fn beat(agent: Arc<Agent>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(2));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = agent.killing.cancelled() => return,
+        }
+        agent.events.publish_passing(&AgentEvent::Beat {
+            load: agent.gauge.measure(),
+        });
+    }
+}
+
+impl Running {
+    /// Takes no new frames, lets running ones end within the grace time, ends and reaps every Blender, then
+    /// stops listening.
+    pub async fn shutdown(self) {
+        self.agent.stopping.cancel();
+        let grace = self.agent.config.grace;
+        let slots = futures_util::future::join_all(self.slots);
+        tokio::pin!(slots);
+        if tokio::time::timeout(grace, &mut slots).await.is_err() {
+            self.agent.killing.cancel();
+            slots.await;
+        }
+        self.agent.killing.cancel();
+        self.server_stop.cancel();
+        let _ended = self.server.await;
+    }
+}

@@ -1,0 +1,7 @@
+//! The agent's batches as a state machine without I/O: it is told what was asked and what happened, and says
+//! what changed. Must not know Blender, files, HTTP, jobs, retries, or other nodes.
+
+mod batch;
+mod board;
+
+pub(crate) use board::{Batches, Cancelled, Change, StartError};

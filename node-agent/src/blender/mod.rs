@@ -1,0 +1,14 @@
+//! Blender processes: started by one thread, driven over pipes, kept warm, watched. This module must not know
+//! batches, HTTP, or where files go in the end.
+
+mod log;
+mod message;
+mod process;
+mod spawner;
+mod warm;
+
+pub(crate) use log::Log;
+pub use spawner::Spawner;
+
+pub(crate) use message::{Command, Message, Rendered};
+pub(crate) use warm::{Loaded, NoFrame, Sign, Warm, Watch, ask, device};

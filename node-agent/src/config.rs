@@ -1,0 +1,87 @@
+//! What an agent is told at its start; read once, in `main`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etcetera::BaseStrategy;
+use farmhand_http::Tokens;
+
+use crate::engines::EnginePath;
+
+/// Everything that can be set. [`Config::new`] fills in the defaults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Blenders to use instead of those that are found.
+    pub blenders: Vec<EnginePath>,
+    /// Where `farmhand-agent setup` keeps Blenders.
+    pub engines: Option<PathBuf>,
+    /// Blenders that may run at a time, at least 1.
+    pub slots: u32,
+    /// Threads of each; 0: the machine's, shared among the slots.
+    pub threads: u32,
+    /// Memory of disk that scenes' files may take, in bytes.
+    pub cache_bytes: u64,
+    /// The scene of `POST /job`, instead of the demo scene.
+    pub scene: Option<PathBuf>,
+    /// Where `POST /job` writes, instead of `output` in the data folder.
+    pub output: Option<PathBuf>,
+    /// The node's name.
+    pub name: String,
+    /// What it is tagged with.
+    pub tags: Vec<String>,
+    /// Tokens that callers must show; none on loopback only.
+    pub tokens: Option<Tokens>,
+    /// Whether the seed calls are open to everyone all the same.
+    pub open_seed: bool,
+    /// How long a frame may go on without any sign of Blender where its job does not say.
+    pub frame_timeout: Duration,
+    /// How long a warm Blender may idle.
+    pub idle: Duration,
+    /// How long running frames may take to end when the agent is told to stop.
+    pub grace: Duration,
+}
+
+impl Config {
+    /// The defaults, with this data folder.
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3001)),
+            data,
+            blenders: Vec::new(),
+            engines: crate::engines::engines_folder(),
+            slots: 1,
+            threads: 0,
+            cache_bytes: 50_000_000_000,
+            scene: None,
+            output: None,
+            name: crate::hardware::host_name(),
+            tags: Vec::new(),
+            tokens: None,
+            open_seed: false,
+            frame_timeout: Duration::from_secs(30 * 60),
+            idle: Duration::from_secs(10 * 60),
+            grace: Duration::from_secs(8),
+        }
+    }
+
+    /// Threads that each Blender is told to use; 0 leaves it to Blender.
+    pub(crate) fn threads_of_a_slot(&self) -> u32 {
+        match (self.threads, self.slots) {
+            (0, 0 | 1) => 0,
+            (0, slots) => (crate::hardware::threads() / slots).max(1),
+            (threads, _) => threads,
+        }
+    }
+}
+
+/// The data folder of an agent on this port: `farmhand/agent-<port>` in the user's data folder. Nothing where
+/// the user has no home.
+pub fn default_data_folder(port: u16) -> Option<PathBuf> {
+    let dirs = etcetera::choose_base_strategy().ok()?;
+    Some(dirs.data_dir().join(format!("farmhand/agent-{port}")))
+}

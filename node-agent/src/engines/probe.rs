@@ -1,0 +1,53 @@
+//! Asking a Blender what it is and what it can do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use farmhand_protocol::agent::EngineInfo;
+use farmhand_protocol::{Failure, FailureKind};
+
+use super::EnginePath;
+use crate::blender::{Command, Message, Spawner, ask, device};
+
+/// The module alone is 800 MB; the first import from a cold disk takes its time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A Blender that answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// How it is started.
+    pub path: EnginePath,
+    /// What it can do.
+    pub info: EngineInfo,
+    /// Names of the graphics devices that it can render with.
+    pub gpus: Vec<String>,
+}
+
+/// Starts a Blender and asks it. `driver` is the file of the driver.
+///
+/// # Errors
+/// When it cannot be started, ends, or does not answer within two minutes.
+pub async fn probe(spawner: &Spawner, path: &EnginePath, driver: &Path) -> Result<Engine, Failure> {
+    let strange = |said: String| Failure::new(FailureKind::DriverError, said);
+    match ask(spawner, path, driver, &Command::Probe, PATIENCE).await? {
+        Message::Probed {
+            version,
+            devices,
+            gpus,
+            denoiser,
+        } => Ok(Engine {
+            path: path.clone(),
+            gpus,
+            info: EngineInfo {
+                version: version
+                    .parse()
+                    .map_err(|error| strange(format!("{path}: {error}")))?,
+                path: path.to_string(),
+                devices: devices.iter().filter_map(|name| device(name)).collect(),
+                denoiser,
+            },
+        }),
+        Message::Failed { kind, message } => Err(Failure::new(kind, message)),
+        other => Err(strange(format!("{path} answered {other:?}"))),
+    }
+}

@@ -1,0 +1,34 @@
+//! Calls about the node itself.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use farmhand_http::{AfterEvent, Json, Query};
+use farmhand_protocol::agent::NodeInfo;
+
+use super::Shared;
+use crate::metrics::Standing;
+
+pub(super) async fn health() -> &'static str {
+    "ok"
+}
+
+pub(super) async fn node(State(agent): Shared) -> Json<NodeInfo> {
+    Json(agent.node())
+}
+
+pub(super) async fn events(State(agent): Shared, Query(from): Query<AfterEvent>) -> Response {
+    agent.events.respond(from.after.as_deref())
+}
+
+pub(super) async fn metrics(State(agent): Shared) -> Response {
+    let (queued, running, _) = agent.batches().counts();
+    let standing = Standing {
+        slots: agent.config.slots,
+        queued,
+        running,
+        engines: agent.engines().found.len(),
+    };
+    let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4");
+    ([kind], agent.metrics.text(standing)).into_response()
+}

@@ -1,0 +1,223 @@
+//! `farmhand-agent`: reads what it is told, starts an [`Agent`], and stops it on a signal.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use color_eyre::eyre::{Result, WrapErr, eyre};
+use farmhand_agent::engines::{self, EnginePath};
+use farmhand_agent::{Agent, Config, default_data_folder};
+use farmhand_http::Tokens;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// Lets a Farmhand orchestrator render with this machine's Blender.
+///
+/// Start one on each machine of the farm, then name them to the orchestrator: `farmhand serve --node
+/// http://this-machine:3001`. It needs a Blender: one that is installed, one that you name, or the one that
+/// `farmhand-agent setup` gets. It serves this machine alone unless --listen names another address, which
+/// needs a token: a .blend is code, so who may submit, may run code here.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  farmhand-agent                                     this machine only, port 3001
+  farmhand-agent --listen 0.0.0.0:3001 --token-file /etc/farmhand/token
+  farmhand-agent --blender /opt/blender-4.2/blender --blender python:/opt/bpy/bin/python
+  farmhand-agent setup                               gets an official Blender from PyPI (Python 3.11)
+  curl -d '{\"from\": 1, \"to\": 5}' http://127.0.0.1:3001/job     renders without an orchestrator";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Get a Blender: a Python environment with the official `bpy` from PyPI, found by agents by itself
+    ///
+    /// Needs Python 3.11 with its venv module, 1 GB of disk, and the network. Run again, it only checks.
+    Setup,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// Address and port to listen on; any address but a loopback one needs a token
+    #[arg(
+        long,
+        env = "FARMHAND_LISTEN",
+        default_value = "127.0.0.1:3001",
+        value_name = "ADDRESS:PORT"
+    )]
+    listen: SocketAddr,
+
+    /// Data folder: the node's id, scenes, and frames not yet fetched; one agent each
+    /// [default: farmhand/agent-<PORT> in the user's data folder]
+    #[arg(long, env = "FARMHAND_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// A Blender to use: an executable, or `python:` and a Python with the `bpy` module; may be repeated, the
+    /// preferred first [default: `blender` on PATH, then what `setup` got]
+    #[arg(long, env = "FARMHAND_BLENDER", value_name = "PATH")]
+    blender: Vec<EnginePath>,
+
+    /// Blenders that may run at a time
+    #[arg(long, env = "FARMHAND_SLOTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256), value_name = "N")]
+    slots: u32,
+
+    /// Threads of each Blender; 0: the machine's, shared among the slots
+    #[arg(long, env = "FARMHAND_THREADS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1024), value_name = "N")]
+    threads: u32,
+
+    /// The scene that `POST /job` renders [default: the demo scene, made at first use]
+    #[arg(long, env = "FARMHAND_SCENE", value_name = "FILE")]
+    scene: Option<PathBuf>,
+
+    /// Where `POST /job` writes, in a folder for each job [default: `output` in the data folder]
+    #[arg(long, env = "FARMHAND_OUTPUT", value_name = "DIR")]
+    output: Option<PathBuf>,
+
+    /// The node's name [default: the host's]
+    #[arg(long, env = "FARMHAND_NAME", value_name = "NAME")]
+    name: Option<String>,
+
+    /// A tag that jobs may ask for; may be repeated
+    #[arg(long, env = "FARMHAND_TAG", value_delimiter = ',', value_name = "TAG")]
+    tag: Vec<String>,
+
+    /// File with the farm's token, which callers must show; FARMHAND_TOKEN may hold the token itself
+    #[arg(long, env = "FARMHAND_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// Let anyone use `POST /job` and `GET /job/<pid>` without the token
+    #[arg(long, env = "FARMHAND_OPEN_SEED")]
+    open_seed: bool,
+
+    /// Seconds without any sign of Blender after which a frame has failed
+    #[arg(long, env = "FARMHAND_FRAME_TIMEOUT", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS")]
+    frame_timeout: u64,
+
+    /// Disk space for scenes' files, in GB; the least recently used go first
+    #[arg(long, env = "FARMHAND_CACHE", default_value_t = 50, value_name = "GB")]
+    cache: u64,
+
+    /// Seconds that running frames get to end when the agent is told to stop
+    #[arg(long, env = "FARMHAND_GRACE", default_value_t = 8, value_name = "SECONDS")]
+    grace: u64,
+}
+
+fn main() -> Result<ExitCode> {
+    color_eyre::config::HookBuilder::default()
+        .display_env_section(false)
+        .install()?;
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Setup) => setup(),
+        None => {
+            let config = config(cli.run)?;
+            let runtime = tokio::runtime::Runtime::new()?;
+            let code = runtime.block_on(run(config));
+            // What still runs on blocking threads is of no use to anyone any more.
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            code
+        }
+    }
+}
+
+fn config(run: Run) -> Result<Config> {
+    let data = match run.data {
+        Some(data) => data,
+        None => default_data_folder(run.listen.port())
+            .ok_or_else(|| eyre!("this user has no home folder: name a data folder with --data DIR"))?,
+    };
+    let tokens = match (run.token_file, std::env::var("FARMHAND_TOKEN")) {
+        (Some(file), _) => Some(Tokens::from_file(&file)?),
+        (None, Ok(value)) => Some(Tokens::from_value("FARMHAND_TOKEN", &value)?),
+        (None, Err(_)) => None,
+    };
+    let defaults = Config::new(data);
+    Ok(Config {
+        listen: run.listen,
+        blenders: run.blender,
+        slots: run.slots,
+        threads: run.threads,
+        scene: run.scene,
+        output: run.output,
+        name: run.name.unwrap_or(defaults.name),
+        tags: run.tag,
+        tokens,
+        open_seed: run.open_seed,
+        frame_timeout: Duration::from_secs(run.frame_timeout),
+        cache_bytes: run.cache.saturating_mul(1_000_000_000),
+        grace: Duration::from_secs(run.grace),
+        ..defaults
+    })
+}
+
+async fn run(config: Config) -> Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let _log = log_to(&config.data.join("logs"))?;
+    let data = config.data.clone();
+    let running = Agent::start(config).await?;
+    tracing::info!(
+        "listening on http://{}, data in {}",
+        running.address,
+        data.display()
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: running frames may end; a second signal stops at once");
+    tokio::select! {
+        () = running.shutdown() => Ok(ExitCode::SUCCESS),
+        // Blenders die with us, see their parent-death signal.
+        _ = terminate.recv() => Ok(ExitCode::FAILURE),
+        _ = interrupt.recv() => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Logs to stderr, and to daily files of which the last seven are kept.
+fn log_to(folder: &Path) -> Result<tracing_appender::non_blocking::WorkerGuard> {
+    std::fs::create_dir_all(folder)
+        .wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
+    let file = tracing_appender::rolling::Builder::new()
+        .rotation(tracing_appender::rolling::Rotation::DAILY)
+        .filename_prefix("agent")
+        .filename_suffix("log")
+        .max_log_files(7)
+        .build(folder)
+        .wrap_err_with(|| format!("cannot write logs to {}", folder.display()))?;
+    let (file, guard) = tracing_appender::non_blocking(file);
+    let filter = || EnvFilter::try_from_env("FARMHAND_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let to_file = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(file);
+    let to_stderr = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    tracing_subscriber::registry()
+        .with(to_file.with_filter(filter()))
+        .with(to_stderr.with_filter(filter()))
+        .init();
+    Ok(guard)
+}
+
+fn setup() -> Result<ExitCode> {
+    let folder = engines::engines_folder().ok_or_else(|| eyre!("this user has no home folder"))?;
+    let mut stdout = io::stdout();
+    let engine = engines::setup(&folder, |line| {
+        let _closed = writeln!(stdout, "{line}");
+    })?;
+    writeln!(io::stdout(), "ready: {engine}\nAgents find it by themselves.")?;
+    Ok(ExitCode::SUCCESS)
+}

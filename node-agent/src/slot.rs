@@ -1,0 +1,330 @@
+//! A slot: takes one batch after the other and renders its frames with a warm Blender. Must not know HTTP.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use farmhand_protocol::agent::{AgentEvent, FailedFrame, FinishedFrame, FrameFile, Progress, StartBatch};
+use farmhand_protocol::{BatchKey, BlobHash, Failure, FailureKind, FarmId, Frame, TreePath};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::{Agent, Live};
+use crate::blender::{Loaded, NoFrame, Rendered, Sign, Warm, Watch};
+use crate::{engines, hardware, picture};
+
+/// Progress is told at most this often.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// With less free space than this, a broken picture is the disk's fault.
+const FULL_DISK: u64 = 16 << 20;
+
+/// Runs until the agent stops.
+pub(crate) async fn run(agent: Arc<Agent>, slot: u32) {
+    let threads = agent.config.threads_of_a_slot();
+    let mut warm = Warm::new(agent.spawner.clone(), agent.driver.clone(), threads);
+    loop {
+        tokio::select! {
+            request = next(&agent, slot) => {
+                Slot { agent: &agent, number: slot, warm: &mut warm }.batch(&request).await;
+                agent.change(|batches| ((), batches.slot_free(slot)));
+            }
+            () = agent.stopping.cancelled() => break,
+            () = tokio::time::sleep(agent.config.idle), if warm.is_running() => {
+                tracing::info!(slot, scene = ?warm.scene(), "the Blender was idle and leaves");
+                warm.leave().await;
+            }
+        }
+    }
+    warm.leave().await;
+}
+
+async fn next(agent: &Agent, slot: u32) -> StartBatch {
+    loop {
+        let mut woken = std::pin::pin!(agent.work.notified());
+        woken.as_mut().enable(); // From here on no wake is missed.
+        if agent.engines().probed && !agent.stopping.is_cancelled() {
+            let request = agent.change(|batches| match batches.next(slot) {
+                Some((request, changes)) => (Some(request), changes),
+                None => (None, Vec::new()),
+            });
+            if let Some(request) = request {
+                return request;
+            }
+        }
+        woken.await;
+    }
+}
+
+struct Slot<'a> {
+    agent: &'a Arc<Agent>,
+    number: u32,
+    warm: &'a mut Warm,
+}
+
+/// What the frames of a batch have in common.
+struct Work<'a> {
+    key: BatchKey,
+    request: &'a StartBatch,
+    live: Live,
+    /// Cancelled when the batch is stopped, or the agent lets nothing go on.
+    stop: CancellationToken,
+}
+
+impl Slot<'_> {
+    async fn batch(&mut self, request: &StartBatch) {
+        let key = BatchKey {
+            farm: request.farm,
+            batch: request.batch,
+        };
+        let live = self.agent.live_of(key);
+        let stop = live.stop.child_token();
+        let killing = self.agent.killing.clone();
+        let (stopped, stopping) = (stop.clone(), stop.clone());
+        let _kill_stops = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::select! {
+                () = killing.cancelled() => stopping.cancel(),
+                () = stopped.cancelled() => {}
+            }
+        }));
+        let work = Work {
+            key,
+            request,
+            live,
+            stop,
+        };
+        let mut loaded = None;
+        while !self.agent.stopping.is_cancelled()
+            && let Some(frame) = self.take_frame()
+        {
+            let rendered = match self.loaded(&work, &mut loaded).await {
+                Ok(wanted) => self.frame(&work, &wanted, frame).await,
+                Err(failure) => Err(NoFrame::Failed(failure)),
+            };
+            let rendered = match rendered {
+                Ok(finished) if key.farm == FarmId::LOCAL => {
+                    let home = crate::local::bring_home(self.agent, key, &finished).await;
+                    home.map(|()| finished).map_err(NoFrame::Failed)
+                }
+                other => other,
+            };
+            match rendered {
+                Ok(finished) => {
+                    self.agent
+                        .change(|batches| ((), batches.frame_finished(self.number, finished)));
+                    if key.farm == FarmId::LOCAL {
+                        self.agent
+                            .change(|batches| ((), batches.acknowledge(key, frame).unwrap_or_default()));
+                    }
+                }
+                Err(NoFrame::Failed(failure)) => {
+                    tracing::warn!(%key, %frame, kind = ?failure.kind, "{}", failure.message);
+                    let failed = FailedFrame { frame, failure };
+                    self.agent
+                        .change(|batches| ((), batches.frame_failed(self.number, failed)));
+                }
+                Err(NoFrame::Cancelled) => break,
+            }
+        }
+    }
+
+    fn take_frame(&self) -> Option<Frame> {
+        self.agent.batches().take_frame(self.number)
+    }
+
+    /// What Blender must have loaded for this batch; found once.
+    async fn loaded(&self, work: &Work<'_>, found: &mut Option<Loaded>) -> Result<Loaded, Failure> {
+        if let Some(found) = found {
+            return Ok(found.clone());
+        }
+        let agent = Arc::clone(self.agent);
+        let request = work.request.clone();
+        let scene = if request.farm == FarmId::LOCAL {
+            crate::local::scene(&agent).await?
+        } else {
+            let scenes = Arc::clone(&agent.scenes);
+            let laid_out = tokio::task::spawn_blocking(move || scenes.lay_out(request.scene)).await;
+            laid_out
+                .map_err(|error| Failure::new(FailureKind::DriverError, error.to_string()))?
+                .map_err(|error| Failure::new(FailureKind::SceneUnreadable, error.to_string()))?
+        };
+        let (engine, version) = {
+            let engines = agent.engines();
+            let older = work.request.settings.allow_older_blender;
+            let written_by = written_by(&scene);
+            let engine = engines::choose(&engines.found, work.request.blender, written_by, older)?;
+            (engine.path.clone(), engine.info.version)
+        };
+        agent.batches().renders_with(self.number, version);
+        Ok(found
+            .insert(Loaded {
+                engine,
+                scene,
+                settings: work.request.settings.clone(),
+            })
+            .clone())
+    }
+
+    async fn frame(
+        &mut self,
+        work: &Work<'_>,
+        wanted: &Loaded,
+        frame: Frame,
+    ) -> Result<FinishedFrame, NoFrame> {
+        let agent = Arc::clone(self.agent);
+        let folder = agent
+            .spool
+            .empty_folder(work.key, frame)
+            .map_err(|error| NoFrame::Failed(disk_failure(&agent, &error)))?;
+        let seconds = work.request.settings.frame_timeout_seconds;
+        let watch = Watch {
+            timeout: seconds.map_or(agent.config.frame_timeout, |s| Duration::from_secs(s.into())),
+            cancel: &work.stop,
+            log: &work.live.log,
+        };
+        let mut teller = Teller::new(&agent, self.number, work.key, frame);
+        let rendered = self
+            .warm
+            .render(wanted, frame, &folder, &watch, |sign| teller.hear(sign))
+            .await?;
+        let result = tokio::task::spawn_blocking(move || collect(&folder, &rendered)).await;
+        result
+            .map_err(|error| Failure::new(FailureKind::DriverError, error.to_string()))
+            .and_then(|collected| collected)
+            .map_err(|failure| {
+                let full = hardware::disk_free(agent.folder.path()) < FULL_DISK;
+                let failure = if failure.kind == FailureKind::BadPicture && full {
+                    let message = format!("no space is left on the node's disk ({})", failure.message);
+                    Failure::new(FailureKind::DiskFull, message)
+                } else {
+                    failure
+                };
+                NoFrame::Failed(failure.with_log(work.live.log.end()))
+            })
+    }
+}
+
+/// Tells a slot's progress to whoever reads the events.
+struct Teller<'a> {
+    agent: &'a Agent,
+    slot: u32,
+    progress: Progress,
+    began: Instant,
+    told: Option<Instant>,
+}
+
+impl<'a> Teller<'a> {
+    fn new(agent: &'a Agent, slot: u32, key: BatchKey, frame: Frame) -> Self {
+        let progress = Progress {
+            slot,
+            key,
+            frame: Some(frame),
+            doing: String::new(),
+            sample: None,
+            samples: None,
+            remaining_ms: None,
+            elapsed_ms: 0,
+            memory_bytes: 0,
+        };
+        Self {
+            agent,
+            slot,
+            progress,
+            began: Instant::now(),
+            told: None,
+        }
+    }
+
+    fn hear(&mut self, sign: Sign) {
+        let doing = match sign {
+            Sign::StartingBlender => "starting Blender",
+            Sign::LoadingScene => "loading scene",
+            Sign::Started | Sign::Samples(..) => "rendering",
+        };
+        let changed = self.progress.doing != doing;
+        doing.clone_into(&mut self.progress.doing);
+        match sign {
+            Sign::Started => {
+                self.began = Instant::now();
+                if let Some(frame) = self.progress.frame {
+                    self.agent
+                        .change(|batches| ((), batches.frame_started(self.slot, frame)));
+                }
+            }
+            Sign::Samples(samples, memory) => {
+                self.progress.sample = samples.sample.or(self.progress.sample);
+                self.progress.samples = samples.samples.or(self.progress.samples);
+                self.progress.remaining_ms = samples.remaining_ms;
+                self.progress.memory_bytes = memory;
+            }
+            Sign::StartingBlender | Sign::LoadingScene => {}
+        }
+        let now = Instant::now();
+        if changed || self.told.is_none_or(|told| now - told >= PROGRESS_INTERVAL) {
+            self.told = Some(now);
+            let elapsed = now - self.began;
+            self.progress.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            self.agent
+                .events
+                .publish_passing(&AgentEvent::Progress(self.progress.clone()));
+        }
+    }
+}
+
+/// Proves the pictures whole, and hashes every file.
+fn collect(folder: &Path, rendered: &Rendered) -> Result<FinishedFrame, Failure> {
+    let mut files = Vec::new();
+    for name in &rendered.files {
+        let path: TreePath = name.parse().map_err(|error| {
+            Failure::new(FailureKind::DriverError, format!("a file of the frame: {error}"))
+        })?;
+        let full = folder.join(name);
+        let size = rendered
+            .pictures
+            .contains(name)
+            .then_some(rendered.size)
+            .flatten();
+        let bad = |reason: String| Failure::new(FailureKind::BadPicture, reason);
+        picture::check(&full, size).map_err(|error| bad(error.to_string()))?;
+        let mut hasher = blake3::Hasher::new();
+        let read = std::fs::File::open(&full).and_then(|file| {
+            let size = file.metadata()?.len();
+            hasher.update_reader(file)?;
+            Ok(size)
+        });
+        files.push(FrameFile {
+            size: read.map_err(|error| bad(format!("cannot read {name}: {error}")))?,
+            hash: BlobHash::from(hasher.finalize()),
+            path,
+        });
+    }
+    if files.is_empty() {
+        let said = "Blender called the frame finished and wrote no picture";
+        return Err(Failure::new(FailureKind::NoPicture, said));
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(FinishedFrame {
+        frame: rendered.frame,
+        files,
+        render_ms: rendered.render_ms,
+        peak_memory_bytes: rendered.peak_memory_bytes,
+        device: rendered.device,
+    })
+}
+
+fn disk_failure(agent: &Agent, error: &std::io::Error) -> Failure {
+    let full = hardware::disk_free(agent.folder.path()) < FULL_DISK;
+    let kind = if full {
+        FailureKind::DiskFull
+    } else {
+        FailureKind::Other
+    };
+    Failure::new(kind, format!("cannot write to the node's spool: {error}"))
+}
+
+/// Who wrote a scene; nothing where its head does not tell, and Blender will say why.
+fn written_by(scene: &Path) -> Option<(u16, u16)> {
+    let file = std::fs::File::open(scene).ok()?;
+    farmhand_blend::read_head(std::io::BufReader::new(file))
+        .ok()
+        .map(|head| head.version)
+}

@@ -1,0 +1,10 @@
+//! What an agent keeps on disk: blobs by content, scenes made of them, and the spool of finished frames. Must
+//! not know Blender or HTTP.
+
+mod blobs;
+mod scenes;
+mod spool;
+
+pub(crate) use blobs::{Blobs, PutError};
+pub(crate) use scenes::{SceneError, Scenes};
+pub(crate) use spool::{Recovered, Spool};
