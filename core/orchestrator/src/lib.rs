@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The orchestrator: carries out what the engine decides. It keeps the journal, talks to agents, brings frames
+//! home, and serves the farm's API.
+//!
+//! [`start`] opens a data folder and listens; [`Running::shutdown`] commits and stops while agents render on.
+//! It is crash-only: starting is recovery. It must not know any rule of the farm, and never starts a process.
+
+mod address;
+mod agent;
+mod blobs;
+mod board;
+mod config;
+mod delivery;
+mod front;
+mod hold;
+mod http;
+mod inbox;
+mod journal;
+mod link;
+mod links;
+mod memory;
+mod output;
+mod owner;
+mod running;
+mod scene;
+mod sqlite;
+mod submissions;
+mod telemetry;
+mod touched;
+mod upload;
+
+pub use address::{AddressError, agent_address};
+pub use config::Config;
+pub use farmhand_engine::Policy;
+pub use hold::{HoldError, Holder};
+pub use journal::JournalError;
+pub use running::{Running, StartError, start};
+pub use scene::{DefaultScene, SceneInTheMaking};

@@ -1,0 +1,312 @@
+//! The way to one agent: its calls and its events. That it is HTTP, and that we dial, is known here only, so
+//! that another way can stand behind the same methods. Must not know the farm.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use farmhand_http::{Received, RetryDelay, Tokens, follow};
+use farmhand_protocol::agent::{AgentEvent, BatchReport, FramesRevoked, NodeInfo, RevokeFrames, StartBatch};
+use farmhand_protocol::farm::Page;
+use farmhand_protocol::{BatchKey, BlobHash, Frame, FrameSet, PROTOCOL, PROTOCOL_HEADER, Problem, TreePath};
+use futures_util::{Stream, StreamExt};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+/// Time within which an ordinary call must be answered.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// An agent beats every two seconds: this is three beats missed.
+const SILENCE: Duration = Duration::from_secs(7);
+
+const RETRY: RetryDelay = RetryDelay {
+    first: Duration::from_millis(250),
+    longest: Duration::from_secs(3),
+};
+
+/// One agent as it can be called. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct AgentLink {
+    http: reqwest::Client,
+    address: String,
+    tokens: Option<Tokens>,
+}
+
+/// Why a call to an agent gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// Nobody answered, or the answer broke off: what was asked may have happened.
+    #[error("no answer from {address}: {cause}")]
+    Unreachable { address: String, cause: String },
+    /// The agent said no, and why.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+    /// An answer that this version cannot read.
+    #[error("cannot read the answer of {address}: {cause}")]
+    Unreadable { address: String, cause: String },
+}
+
+/// A list, whole or in pages.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Listing {
+    Page(Page<BatchReport>),
+    Whole(Vec<BatchReport>),
+}
+
+impl CallError {
+    /// The status of a refusal.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(problem) => Some(problem.status),
+            Self::Unreachable { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+}
+
+/// A client for all agents. No proxy: a farm is on our own network.
+pub(crate) fn http_client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .tcp_keepalive(Duration::from_secs(15))
+        .no_proxy()
+        .build()
+        .expect("a client without TLS and with fixed options can always be built")
+}
+
+impl AgentLink {
+    pub(crate) fn new(http: reqwest::Client, address: String, tokens: Option<Tokens>) -> Self {
+        Self {
+            http,
+            address,
+            tokens,
+        }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The agent's events, for ever: reconnects and resumes by itself.
+    pub(crate) fn events(&self) -> impl Stream<Item = Received<AgentEvent>> + Send + use<> {
+        let link = self.clone();
+        let request = move |after: Option<farmhand_protocol::EventId>| {
+            let request = link.request(Method::GET, "/v1/events");
+            match after {
+                Some(id) => request.query(&[("after", id.to_string())]),
+                None => request,
+            }
+        };
+        follow(request, SILENCE, RETRY)
+    }
+
+    /// What the agent says of itself.
+    pub(crate) async fn node(&self) -> Result<NodeInfo, CallError> {
+        self.read(self.request(Method::GET, "/v1/node")).await
+    }
+
+    /// All batches on it, of whatever farm.
+    pub(crate) async fn batches(&self) -> Result<Vec<BatchReport>, CallError> {
+        let mut batches = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let request = self.request(Method::GET, "/v1/batches");
+            let request = match &cursor {
+                Some(cursor) => request.query(&[("cursor", cursor)]),
+                None => request,
+            };
+            let (mut items, next) = match self.read(request).await? {
+                Listing::Page(page) => (page.items, page.next),
+                Listing::Whole(items) => (items, None),
+            };
+            batches.append(&mut items);
+            cursor = next;
+            if cursor.is_none() {
+                return Ok(batches);
+            }
+        }
+    }
+
+    /// Hands it a batch.
+    pub(crate) async fn start(&self, batch: &StartBatch) -> Result<(), CallError> {
+        self.done(self.request(Method::POST, "/v1/batches").json(batch))
+            .await
+    }
+
+    /// Takes frames back where they have not started; returns those.
+    pub(crate) async fn revoke(&self, key: BatchKey, frames: FrameSet) -> Result<FrameSet, CallError> {
+        let request = self.request(Method::POST, &format!("/v1/batches/{key}/revoke"));
+        let revoked: FramesRevoked = self.read(request.json(&RevokeFrames { frames })).await?;
+        Ok(revoked.revoked)
+    }
+
+    /// Stops a batch and lets the agent forget it.
+    pub(crate) async fn drop_batch(&self, key: BatchKey) -> Result<(), CallError> {
+        self.done(self.request(Method::DELETE, &format!("/v1/batches/{key}")))
+            .await
+    }
+
+    /// Lets the agent forget a frame.
+    pub(crate) async fn acknowledge(&self, key: BatchKey, frame: Frame) -> Result<(), CallError> {
+        let path = format!("/v1/batches/{key}/frames/{frame}/ack");
+        self.done(self.request(Method::POST, &path)).await
+    }
+
+    /// A file of a finished frame, as it comes.
+    pub(crate) async fn file(
+        &self,
+        key: BatchKey,
+        frame: Frame,
+        path: &TreePath,
+    ) -> Result<impl Stream<Item = Result<Bytes, CallError>> + Send + use<>, CallError> {
+        let request = self.request(Method::GET, &file_path(key, frame, path));
+        let response = self.answer(request, Some(PATIENCE)).await?;
+        let address = self.address.clone();
+        Ok(response.bytes_stream().map(move |chunk| {
+            chunk.map_err(|error| CallError::Unreachable {
+                address: address.clone(),
+                cause: innermost(&error),
+            })
+        }))
+    }
+
+    /// The log of a batch, as far as it is kept.
+    pub(crate) async fn log(&self, key: BatchKey) -> Result<String, CallError> {
+        let request = self.request(Method::GET, &format!("/v1/batches/{key}/log"));
+        let response = self.answer(request.timeout(PATIENCE), None).await?;
+        response.text().await.map_err(|error| self.unreachable(&error))
+    }
+
+    /// Whether the agent has a blob.
+    pub(crate) async fn has_blob(&self, hash: BlobHash) -> Result<bool, CallError> {
+        let request = self.request(Method::HEAD, &format!("/v1/blobs/{hash}"));
+        match self.done(request).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.status() == Some(404) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the agent a blob.
+    pub(crate) async fn put_blob(
+        &self,
+        hash: BlobHash,
+        size: u64,
+        body: reqwest::Body,
+    ) -> Result<(), CallError> {
+        let request = self
+            .request(Method::PUT, &format!("/v1/blobs/{hash}"))
+            .header(reqwest::header::CONTENT_LENGTH, size)
+            .body(body);
+        self.answer(request, None).await.map(drop)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.address))
+            .header(PROTOCOL_HEADER, PROTOCOL.to_string());
+        match &self.tokens {
+            Some(tokens) => request.bearer_auth(tokens.first()),
+            None => request,
+        }
+    }
+
+    async fn done(&self, request: RequestBuilder) -> Result<(), CallError> {
+        self.answer(request.timeout(PATIENCE), None).await.map(drop)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
+        let response = self.answer(request.timeout(PATIENCE), None).await?;
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| CallError::Unreadable {
+            address: self.address.clone(),
+            cause: error.to_string(),
+        })
+    }
+
+    /// Sends a request; `patience` limits the wait for the answer's head, not for its body.
+    async fn answer(
+        &self,
+        request: RequestBuilder,
+        patience: Option<Duration>,
+    ) -> Result<Response, CallError> {
+        let sent = request.send();
+        let sent = match patience {
+            Some(patience) => match tokio::time::timeout(patience, sent).await {
+                Ok(sent) => sent,
+                Err(_) => {
+                    return Err(CallError::Unreachable {
+                        address: self.address.clone(),
+                        cause: "it took too long".to_owned(),
+                    });
+                }
+            },
+            None => sent.await,
+        };
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.text().await.unwrap_or_default();
+        Err(CallError::Refused(Box::new(problem(status, &body))))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CallError {
+        CallError::Unreachable {
+            address: self.address.clone(),
+            cause: innermost(error),
+        }
+    }
+}
+
+/// The path of a frame's file. What a path may hold and a URL may not is escaped part by part.
+fn file_path(key: BatchKey, frame: Frame, path: &TreePath) -> String {
+    let mut escaped = String::new();
+    for byte in path.as_str().bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            escaped.push(byte.into());
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("/v1/batches/{key}/frames/{frame}/{escaped}")
+}
+
+fn problem(status: StatusCode, body: &str) -> Problem {
+    serde_json::from_str(body).unwrap_or_else(|_| {
+        let line: String = body
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(300)
+            .collect();
+        let words = if line.is_empty() { status.to_string() } else { line };
+        Problem::new(status.as_u16(), "unknown", words)
+    })
+}
+
+/// `connection refused` rather than `error sending request`.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_path_reaches_the_agent_whole() {
+        let key = "00000000-0000-0000-0000-000000000001.b4".parse().unwrap();
+        let path = "käse #1/0007.exr".parse().unwrap();
+        assert_eq!(
+            file_path(key, 7i64.try_into().unwrap(), &path),
+            "/v1/batches/00000000-0000-0000-0000-000000000001.b4/frames/7/k%C3%A4se%20%231/0007.exr"
+        );
+    }
+}

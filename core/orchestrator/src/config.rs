@@ -1,0 +1,65 @@
+//! What an orchestrator is started with. Read once by whoever starts it; nothing here is global.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use farmhand_engine::Policy;
+use farmhand_http::Tokens;
+
+use crate::scene::SceneInTheMaking;
+
+/// Settings of one orchestrator.
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Folder of the journal and of uploaded scenes; made where it is missing, held by one orchestrator.
+    pub data: PathBuf,
+    /// Folder below which pictures go; made where it is missing.
+    pub output: PathBuf,
+    /// Further folders below which a job may ask its pictures to go.
+    pub allow_output: Vec<PathBuf>,
+    /// Base addresses of agents, besides those that the farm remembers.
+    pub nodes: Vec<String>,
+    /// What callers must present, and what agents are shown. Without it the orchestrator listens on loopback
+    /// only.
+    pub tokens: Option<Tokens>,
+    /// Lets anyone use the two seed calls without a token.
+    pub open_seed: bool,
+    /// What `POST /render` renders.
+    pub scene: Option<SceneInTheMaking>,
+    /// The farm's rules.
+    pub policy: Policy,
+}
+
+impl Config {
+    /// Settings with which nothing but a place is said: loopback, no nodes, no token, no default scene.
+    pub fn new(listen: SocketAddr, data: PathBuf, output: PathBuf) -> Self {
+        Self {
+            listen,
+            data,
+            output,
+            allow_output: Vec::new(),
+            nodes: Vec::new(),
+            tokens: None,
+            open_seed: false,
+            scene: None,
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("data", &self.data)
+            .field("output", &self.output)
+            .field("allow_output", &self.allow_output)
+            .field("nodes", &self.nodes)
+            .field("tokens", &self.tokens)
+            .field("open_seed", &self.open_seed)
+            .field("scene", &self.scene.is_some())
+            .field("policy", &self.policy)
+            .finish()
+    }
+}

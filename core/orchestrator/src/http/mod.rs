@@ -1,0 +1,11 @@
+//! The orchestrator's HTTP API. Must not know the engine's rules: it takes apart, asks, and puts together.
+
+mod blobs;
+mod jobs;
+mod metrics;
+mod nodes;
+mod refuse;
+mod router;
+mod seed;
+
+pub(crate) use router::router;

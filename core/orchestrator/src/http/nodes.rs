@@ -1,0 +1,50 @@
+//! Calls about nodes.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use farmhand_engine::Command;
+use farmhand_http::{Json, JsonOrDefault, Path, Query};
+use farmhand_protocol::NodeId;
+use farmhand_protocol::farm::{AddNode, DrainNode, NodeView, Page};
+
+use crate::front::{Front, FrontError, NodeFilter};
+
+pub(super) async fn list(
+    State(front): State<Front>,
+    Query(filter): Query<NodeFilter>,
+) -> Json<Page<NodeView>> {
+    Json(front.nodes(&filter))
+}
+
+pub(super) async fn add(
+    State(front): State<Front>,
+    Json(request): Json<AddNode>,
+) -> Result<StatusCode, FrontError> {
+    front.add_node(&request.address).await?;
+    Ok(StatusCode::CREATED)
+}
+
+pub(super) async fn remove(
+    State(front): State<Front>,
+    Path(node): Path<String>,
+) -> Result<StatusCode, FrontError> {
+    front.remove_node(&node).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn drain(
+    State(front): State<Front>,
+    Path(node): Path<NodeId>,
+    JsonOrDefault(DrainNode { now }): JsonOrDefault<DrainNode>,
+) -> Result<StatusCode, FrontError> {
+    front.command_node(Command::Drain { node, now }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn resume(
+    State(front): State<Front>,
+    Path(node): Path<NodeId>,
+) -> Result<StatusCode, FrontError> {
+    front.command_node(Command::Undrain(node)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,138 @@
+//! All links, and carrying effects out through them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use farmhand_engine::{Effect, Farm};
+use farmhand_http::Tokens;
+use farmhand_protocol::{BatchId, BatchKey, NodeId};
+
+use crate::agent::AgentLink;
+use crate::delivery::Parcel;
+use crate::link::{Link, Means};
+
+/// The links to all agents.
+pub(crate) struct Links {
+    means: Arc<Means>,
+    http: reqwest::Client,
+    tokens: Option<Tokens>,
+    open: Mutex<BTreeMap<String, Arc<Link>>>,
+}
+
+impl Links {
+    pub(crate) fn new(means: Means, tokens: Option<Tokens>) -> Self {
+        Self {
+            means: Arc::new(means),
+            http: crate::agent::http_client(),
+            tokens,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Keeps a link to an address from now on.
+    pub(crate) fn connect(&self, address: &str) {
+        self.open().entry(address.to_owned()).or_insert_with(|| {
+            let agent = AgentLink::new(self.http.clone(), address.to_owned(), self.tokens.clone());
+            Link::open(agent, Arc::clone(&self.means))
+        });
+    }
+
+    /// Lets a link go. Says whether there was one.
+    pub(crate) fn disconnect(&self, address: &str) -> bool {
+        let link = self.open().remove(address);
+        if let Some(link) = &link {
+            link.close_gently();
+        }
+        link.is_some()
+    }
+
+    pub(crate) fn close_all(&self) {
+        for link in std::mem::take(&mut *self.open()).into_values() {
+            link.close();
+        }
+    }
+
+    /// Asks every agent anew: what was known of them is lost.
+    pub(crate) fn greet_all(&self) {
+        self.open().values().for_each(|link| link.greet());
+    }
+
+    /// Every address that there is a link to.
+    pub(crate) fn addresses(&self) -> BTreeSet<String> {
+        self.open().keys().cloned().collect()
+    }
+
+    /// The way to a node, if there is one.
+    pub(crate) fn agent_of(&self, node: NodeId) -> Option<AgentLink> {
+        let address = self.routes().get(&node)?.clone();
+        self.open().get(&address).map(|link| link.agent().clone())
+    }
+
+    /// Nothing of a batch is wanted any more.
+    pub(crate) fn forget(&self, farm: &Farm, node: NodeId, batch: BatchId) {
+        if let Some(link) = self.link(farm, node) {
+            link.forget(batch);
+        }
+    }
+
+    /// Carries an effect out, or begins to. Never waits.
+    pub(crate) fn carry_out(&self, farm: &Farm, effect: Effect) {
+        match effect {
+            Effect::Connect { address } => self.connect(&address),
+            Effect::Disconnect { address } => {
+                self.disconnect(&address);
+            }
+            Effect::Dispatch { node, start } => self.through(farm, node, |link| link.dispatch(*start)),
+            Effect::Revoke { node, batch, frames } => {
+                self.through(farm, node, |link| link.revoke(batch, frames));
+            }
+            Effect::Drop { node, batch } => self.through(farm, node, |link| link.drop_batch(batch)),
+            Effect::List { node } => self.through(farm, node, |link| link.list()),
+            Effect::Acknowledge { node, batch, frame } => {
+                self.through(farm, node, |link| link.acknowledge(batch, frame));
+            }
+            Effect::Fetch {
+                node,
+                batch,
+                job,
+                folder,
+                stem,
+                finished,
+            } => {
+                let key = BatchKey {
+                    farm: farm.id(),
+                    batch,
+                };
+                let parcel = Parcel {
+                    key,
+                    folder: folder.into(),
+                    stem,
+                    finished: *finished,
+                };
+                self.through(farm, node, |link| link.fetch(parcel, job));
+            }
+        }
+    }
+
+    fn through(&self, farm: &Farm, node: NodeId, act: impl FnOnce(&Arc<Link>)) {
+        match self.link(farm, node) {
+            Some(link) => act(&link),
+            // Whoever is removed or was never reached needs nothing; its list mends the rest if it comes back.
+            None => tracing::debug!(%node, "no link to a node"),
+        }
+    }
+
+    fn link(&self, farm: &Farm, node: NodeId) -> Option<Arc<Link>> {
+        let reached = self.routes().get(&node).cloned();
+        let address = reached.or_else(|| farm.node(node).map(|node| node.address.clone()))?;
+        self.open().get(&address).cloned()
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Link>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn routes(&self) -> MutexGuard<'_, std::collections::HashMap<NodeId, String>> {
+        self.means.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

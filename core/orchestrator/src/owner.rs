@@ -1,0 +1,299 @@
+//! The one loop that owns the farm: takes all waiting messages, decides and applies each in turn, commits
+//! their facts in one transaction, then shows what changed, answers callers, and carries effects out. Must not
+//! know any rule of the farm.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use farmhand_engine::{Decision, Effect, Event, Fact, Farm, Now, Policy, Stamped, decide, narrate, schedule};
+use farmhand_protocol::farm::{Note, Weight};
+use farmhand_protocol::{BatchId, JobId, NodeId};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::board::Painter;
+use crate::inbox::{CommandError, Message, Submission};
+use crate::journal::{DeliveredFrame, Journal, JournalError, Turn};
+use crate::links::Links;
+use crate::memory::recall;
+use crate::touched::Touched;
+
+/// Messages that one turn takes at most.
+const TURN_SIZE: usize = 1024;
+
+/// The engine hears of time passing so often.
+const TICK_EVERY: Duration = Duration::from_millis(500);
+
+/// Owns the farm. Runs on a thread of its own, because it waits for the disk.
+pub(crate) struct Owner {
+    pub(crate) farm: Farm,
+    pub(crate) policy: Policy,
+    pub(crate) journal: Box<dyn Journal>,
+    pub(crate) painter: Painter,
+    pub(crate) links: Arc<Links>,
+    pub(crate) started: Instant,
+    pub(crate) ticked: Instant,
+}
+
+/// What one turn has led to.
+#[derive(Default)]
+struct Work {
+    stamped: Vec<Stamped>,
+    effects: Vec<Effect>,
+    touched: Touched,
+    notes: Vec<Note>,
+    turn: Turn,
+    answers: Vec<Answer>,
+    questions: Vec<Box<dyn FnOnce(&Farm, Now) + Send>>,
+    stop: bool,
+}
+
+/// A caller to be answered once the turn is durable.
+enum Answer {
+    Done(oneshot::Sender<Result<(), CommandError>>),
+    Submitted(oneshot::Sender<Result<JobId, CommandError>>, JobId),
+}
+
+impl Answer {
+    fn succeed(self) {
+        match self {
+            Self::Done(caller) => drop(caller.send(Ok(()))),
+            Self::Submitted(caller, job) => drop(caller.send(Ok(job))),
+        }
+    }
+
+    fn fail(self, error: CommandError) {
+        match self {
+            Self::Done(caller) => drop(caller.send(Err(error))),
+            Self::Submitted(caller, _) => drop(caller.send(Err(error))),
+        }
+    }
+}
+
+impl Owner {
+    /// Runs until it is told to stop or nobody can tell it anything any more.
+    pub(crate) fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        while let Some(first) = inbox.blocking_recv() {
+            let mut work = Work::default();
+            self.take(first, &mut work);
+            for _ in 1..TURN_SIZE {
+                match inbox.try_recv() {
+                    Ok(message) => self.take(message, &mut work),
+                    Err(_) => break,
+                }
+            }
+            let now = self.now();
+            let handed_out = schedule(&self.farm, now);
+            self.apply(handed_out, now, &mut work);
+            let stop = work.stop;
+            self.finish(work);
+            if stop {
+                break;
+            }
+        }
+        self.links.close_all();
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            since_start: self.started.elapsed(),
+            wall: Timestamp::now(),
+        }
+    }
+
+    fn take(&mut self, message: Message, work: &mut Work) {
+        let now = self.now();
+        match message {
+            Message::Tick => {
+                if self.ticked.elapsed() >= TICK_EVERY {
+                    self.ticked = Instant::now();
+                    self.tell(Event::Tick, now, work);
+                }
+            }
+            Message::Report(report) => self.tell(Event::Report(report), now, work),
+            Message::Command { command, answer } => match decide(&self.farm, now, Event::Command(command)) {
+                Ok(decision) => {
+                    self.apply(decision, now, work);
+                    work.answers.push(Answer::Done(answer));
+                }
+                Err(refusal) => drop(answer.send(Err(refusal.into()))),
+            },
+            Message::Submit { submission, answer } => match self.submit(*submission, now, work) {
+                Ok(job) => work.answers.push(Answer::Submitted(answer, job)),
+                Err(error) => drop(answer.send(Err(error))),
+            },
+            Message::Ask(question) => work.questions.push(question),
+            Message::Note { weight, text, job } => work.notes.push(Note {
+                at: now.wall,
+                weight,
+                text,
+                job,
+                node: None,
+            }),
+            Message::Stop => work.stop = true,
+        }
+    }
+
+    /// Tells the engine what is never refused.
+    fn tell(&mut self, event: Event, now: Now, work: &mut Work) {
+        match decide(&self.farm, now, event) {
+            Ok(decision) => self.apply(decision, now, work),
+            Err(refusal) => tracing::warn!(%refusal, "the engine refused a report"),
+        }
+    }
+
+    fn submit(
+        &mut self,
+        mut submission: Submission,
+        now: Now,
+        work: &mut Work,
+    ) -> Result<JobId, CommandError> {
+        let command = farmhand_engine::Command::Submit(Box::new(submission.spec.clone()));
+        let mut decision = decide(&self.farm, now, Event::Command(command))?;
+        let Some(job) = decision.submitted() else {
+            return Err(CommandError::NotDurable("no job came of it".to_owned()));
+        };
+        if let Some(root) = submission.folder_by_id.take() {
+            let folder = root.join(format!("render-{job}")).display().to_string();
+            for fact in &mut decision.facts {
+                if let Fact::JobSubmitted { spec, .. } = fact {
+                    spec.output.clone_from(&folder);
+                }
+            }
+        }
+        work.turn.keys.extend(submission.used_key(job));
+        self.apply(decision, now, work);
+        Ok(job)
+    }
+
+    fn apply(&mut self, decision: Decision, now: Now, work: &mut Work) {
+        let stamped = decision.apply_to(&mut self.farm, now);
+        for fact in &stamped {
+            work.touched.by_fact(&self.farm, &fact.fact);
+            work.notes.extend(narrate(&self.farm, fact));
+        }
+        for sighting in &decision.sightings {
+            work.touched.by_sighting(&self.farm, sighting);
+        }
+        work.stamped.extend(stamped);
+        work.effects.extend(decision.effects);
+    }
+
+    /// Makes a turn durable, and only then lets anyone know of it or act on it.
+    fn finish(&mut self, mut work: Work) {
+        if let Err(error) = self.commit(&mut work) {
+            self.discard(work, &error);
+            return;
+        }
+        let ended = ended_batches(&self.farm, &work.stamped);
+        for (node, batch) in ended {
+            self.links.forget(&self.farm, node, batch);
+        }
+        for effect in work.effects {
+            self.links.carry_out(&self.farm, effect);
+        }
+        let now = self.now();
+        let addresses = || self.links.addresses();
+        self.painter
+            .draw(&self.farm, now, addresses, work.touched, work.notes);
+        self.painter.time_passes(&self.farm, now, addresses);
+        work.answers.into_iter().for_each(Answer::succeed);
+        for question in work.questions {
+            question(&self.farm, now);
+        }
+    }
+
+    fn commit(&mut self, work: &mut Work) -> Result<(), JournalError> {
+        for stamped in &work.stamped {
+            let json = serde_json::to_string(stamped).expect("facts are plain data with string keys");
+            work.turn.facts.push(json);
+            work.turn.delivered.extend(delivered(stamped));
+        }
+        if work.turn.is_empty() {
+            return Ok(());
+        }
+        self.journal.commit(&work.turn)?;
+        if self.journal.wants_snapshot() {
+            let state = serde_json::to_string(&self.farm).expect("a farm is plain data with string keys");
+            if let Err(error) = self.journal.snapshot(&state) {
+                // The facts are there all the same; the next turn tries again.
+                tracing::warn!(%error, "no snapshot written");
+            }
+        }
+        Ok(())
+    }
+
+    /// A turn that could not be made durable never was: the state is read back from the journal.
+    fn discard(&mut self, work: Work, error: &JournalError) {
+        tracing::error!(%error, "a turn was not durable and is discarded");
+        let words = error.to_string();
+        for answer in work.answers {
+            answer.fail(CommandError::NotDurable(words.clone()));
+        }
+        drop(work.questions);
+        let recalled = loop {
+            let loaded = self.journal.load().map_err(|error| error.to_string());
+            match loaded.and_then(|remembered| recall(&remembered)) {
+                Ok(recalled) => break recalled,
+                Err(error) => {
+                    tracing::error!(error, "the journal cannot be read back; trying again");
+                    std::thread::sleep(Duration::from_secs(1));
+                }
+            }
+        };
+        self.farm = recalled.farm;
+        self.farm.open(self.journal.epoch(), self.policy);
+        self.started = Instant::now(); // As after a start, every node gets a full lease.
+        let now = self.now();
+        let note = Note {
+            at: now.wall,
+            weight: Weight::Error,
+            text: format!("what happened last could not be written and was taken back: {words}"),
+            job: None,
+            node: None,
+        };
+        let addresses = || self.links.addresses();
+        self.painter.draw_all(&self.farm, now, addresses);
+        self.painter
+            .draw(&self.farm, now, addresses, Touched::default(), vec![note]);
+        // What was only seen is gone with the state: everyone is asked anew. A full disk is not cured by
+        // asking faster.
+        std::thread::sleep(Duration::from_secs(1));
+        self.links.greet_all();
+    }
+}
+
+/// Batches for which nothing more needs to be under way.
+fn ended_batches(farm: &Farm, facts: &[Stamped]) -> BTreeSet<(NodeId, BatchId)> {
+    let ended = facts.iter().filter_map(|stamped| match &stamped.fact {
+        Fact::BatchEnded { batch, .. } | Fact::BatchLost { batch } => Some(*batch),
+        _ => None,
+    });
+    ended
+        .filter_map(|batch| Some((farm.batch(batch)?.node, batch)))
+        .collect()
+}
+
+fn delivered(stamped: &Stamped) -> Option<DeliveredFrame> {
+    match &stamped.fact {
+        Fact::FrameDelivered {
+            job,
+            frame,
+            revision,
+            node,
+            files,
+            render_ms,
+            ..
+        } => Some(DeliveredFrame {
+            job: *job,
+            frame: *frame,
+            revision: *revision,
+            node: *node,
+            render_ms: *render_ms,
+            at_ms: stamped.at.as_millisecond(),
+            files: files.clone(),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,297 @@
+//! Starting an orchestrator and stopping it. Starting is recovery: replay, connect, ask.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use farmhand_http::{Access, ListenError};
+use farmhand_protocol::{BootId, FarmId};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::address::{AddressError, agent_address};
+use crate::blobs::Blobs;
+use crate::board::Painter;
+use crate::config::Config;
+use crate::delivery::clear_parts;
+use crate::front::Front;
+use crate::hold::{Hold, HoldError};
+use crate::inbox::Inbox;
+use crate::journal::{Journal, JournalError, UsedKey};
+use crate::link::Means;
+use crate::links::Links;
+use crate::memory::{Recalled, recall};
+use crate::output::OutputRoots;
+use crate::owner::Owner;
+use crate::scene::Stock;
+use crate::sqlite::{Deliveries, SqliteJournal, inspect};
+use crate::submissions::Submissions;
+use crate::telemetry::Telemetry;
+
+/// Messages that may wait for the loop before senders wait.
+const INBOX: usize = 8192;
+
+/// Time is told to the loop so often.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Running calls get so long to end at a stop.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Why an orchestrator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder is another's, or of no use.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    /// The journal is of no use.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// It may not or cannot listen there.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A named agent has no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The output folder is of no use.
+    #[error("{0}")]
+    Output(String),
+    /// The folder of uploaded scenes is of no use.
+    #[error("cannot use {path}: {source}")]
+    Blobs {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system gave no thread.
+    #[error("cannot start the orchestrator's thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// An orchestrator at work. Dropping it stops it too, without waiting for its end.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    farm: FarmId,
+    inbox: Inbox,
+    stop: CancellationToken,
+    owner: Option<JoinHandle<()>>,
+    server: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// Starts an orchestrator on the current runtime. Returns once it listens.
+///
+/// # Errors
+/// When the data folder is held or damaged, or it cannot listen.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let nodes = config
+        .nodes
+        .iter()
+        .map(|node| agent_address(node))
+        .collect::<Result<Vec<String>, AddressError>>()?;
+    let (data, output, allowed) = (
+        config.data.clone(),
+        config.output.clone(),
+        config.allow_output.clone(),
+    );
+    let opened = blocking(move || open(data, output, &allowed)).await?;
+    let listener = farmhand_http::bind(config.listen, config.tokens.is_some()).await?;
+    let address = listener.local_addr().map_err(|source| ListenError::Bind {
+        address: config.listen,
+        source,
+    })?;
+    let blobs_folder = config.data.join("blobs");
+    let blobs = Blobs::open(blobs_folder.clone())
+        .await
+        .map_err(|source| StartError::Blobs {
+            path: blobs_folder,
+            source,
+        })?;
+    let Opened {
+        hold,
+        journal,
+        deliveries,
+        recalled,
+        keys,
+        roots,
+    } = opened;
+    let mut farm = recalled.farm;
+    farm.open(journal.epoch(), config.policy);
+    let (inbox, waiting) = Inbox::new(INBOX);
+    let telemetry = Arc::new(Telemetry::default());
+    let (boot, _) = Uuid::new_v4().as_u64_pair();
+    let (mut painter, board) = Painter::new(BootId(boot), Arc::clone(&telemetry));
+    let means = Means {
+        farm: farm.id(),
+        inbox: inbox.clone(),
+        blobs: blobs.clone(),
+        telemetry,
+        routes: Mutex::default(),
+    };
+    let links = Arc::new(Links::new(means, config.tokens.clone()));
+    let started = Instant::now();
+    let now = farmhand_engine::Now {
+        since_start: Duration::ZERO,
+        wall: jiff::Timestamp::now(),
+    };
+    farm.addresses()
+        .iter()
+        .chain(&nodes)
+        .for_each(|address| links.connect(address));
+    let addresses = || links.addresses();
+    painter.draw_all(&farm, now, addresses);
+    painter.draw(
+        &farm,
+        now,
+        addresses,
+        crate::touched::Touched::default(),
+        recalled.notes,
+    );
+    let stock = Stock::fill(config.scene, blobs.clone());
+    let submissions = Submissions::new(inbox.clone(), board.clone(), blobs, roots, stock, keys);
+    let farm_id = farm.id();
+    let front = Front::new(farm_id, submissions, Arc::clone(&links), deliveries, started);
+    let owner = Owner {
+        farm,
+        policy: config.policy,
+        journal: Box::new(journal),
+        painter,
+        links,
+        started,
+        ticked: started,
+    };
+    hold.note(address)?;
+    let runtime = tokio::runtime::Handle::current();
+    let owner = std::thread::Builder::new()
+        .name("farm".to_owned())
+        .spawn(move || {
+            let _spawns_tasks = runtime.enter();
+            owner.run(waiting);
+            drop(hold); // Now the next orchestrator may open the folder.
+        })
+        .map_err(StartError::Thread)?;
+    let stop = CancellationToken::new();
+    let access = Access::new(config.tokens, config.open_seed);
+    let router = crate::http::router(front, access);
+    let stopping = stop.clone();
+    let server = tokio::spawn(async move {
+        let served =
+            farmhand_http::serve(listener, router, async move { stopping.cancelled().await }, GRACE).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the orchestrator no longer listens");
+        }
+    });
+    tokio::spawn(stop.clone().run_until_cancelled_owned(tell_time(inbox.clone())));
+    tracing::info!(%address, farm = %farm_id, "orchestrator listens");
+    Ok(Running {
+        address,
+        farm: farm_id,
+        inbox,
+        stop,
+        owner: Some(owner),
+        server: Some(server),
+    })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Which farm it runs.
+    pub fn farm_id(&self) -> FarmId {
+        self.farm
+    }
+
+    /// Commits what has been decided and stops, within a few seconds. Agents render on; whoever opens the data
+    /// folder next finds them.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        let patience = Duration::from_secs(5);
+        let _nobody_waits = tokio::time::timeout(patience, self.inbox.stop()).await;
+        if let Some(owner) = self.owner.take() {
+            let ended = tokio::task::spawn_blocking(move || drop(owner.join()));
+            let _killed_with_the_process = tokio::time::timeout(patience, ended).await;
+        }
+        if let Some(server) = self.server.take() {
+            let _killed_with_the_process = tokio::time::timeout(patience, server).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.inbox.stop_soon();
+    }
+}
+
+async fn tell_time(inbox: Inbox) {
+    let mut every = tokio::time::interval(TICK);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        inbox.tick();
+    }
+}
+
+/// What lies on disk, opened.
+struct Opened {
+    hold: Hold,
+    journal: SqliteJournal,
+    deliveries: Deliveries,
+    recalled: Recalled,
+    keys: Vec<UsedKey>,
+    roots: OutputRoots,
+}
+
+fn open(data: PathBuf, output: PathBuf, allowed: &[PathBuf]) -> Result<Opened, StartError> {
+    let hold = Hold::take(&data)?;
+    let path = data.join("farm.db");
+    // Looked at before it is written to, so that a damaged or newer file stays as it is.
+    let remembered = inspect(&path)?;
+    let recalled = remembered.as_ref().map(recall).transpose();
+    let recalled = recalled.map_err(|reason| JournalError::Damaged {
+        path: path.clone(),
+        reason,
+    })?;
+    let roots = OutputRoots::open(&output, allowed).map_err(|error| StartError::Output(error.to_string()))?;
+    let new_farm = FarmId(Uuid::new_v4());
+    let mut journal = SqliteJournal::open(&path, new_farm)?;
+    let (recalled, keys) = match (recalled, remembered) {
+        (Some(recalled), Some(remembered)) => (recalled, remembered.keys),
+        _ => {
+            let remembered = journal.load()?;
+            let recalled = recall(&remembered).map_err(|reason| JournalError::Damaged {
+                path: path.clone(),
+                reason,
+            })?;
+            (recalled, remembered.keys)
+        }
+    };
+    for job in recalled.farm.job_ids() {
+        if let Some(job) = recalled.farm.job(job) {
+            clear_parts(job.spec.output.as_ref());
+        }
+    }
+    let deliveries = Deliveries::open(&path)?;
+    Ok(Opened {
+        hold,
+        journal,
+        deliveries,
+        recalled,
+        keys,
+        roots,
+    })
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+    }
+}
