@@ -89,9 +89,9 @@ COPY --from=blender /opt/blender /opt/blender
 COPY assets/containers/start-agent assets/containers/run-in-blender /usr/local/bin/
 COPY assets/demo_scene.py /usr/local/share/farmhand/
 COPY --from=build /out/farmhand-agent /usr/local/bin/
+ENV FARMHAND_DATA=/data FARMHAND_LISTEN=0.0.0.0:3000
 USER farmhand
 VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["answers-health", "3000"]
 ENTRYPOINT ["tini", "--", "start-agent"]
-CMD ["--listen", "0.0.0.0:3000", "--data", "/data"]
