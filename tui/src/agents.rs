@@ -92,6 +92,9 @@ fn start(program: &Path, data: &Path, number: usize) -> Result<LocalAgent> {
         .arg(listen.to_string())
         .arg("--data")
         .arg(data)
+        // Nobody else reaches them, and a token lying about must not keep us out.
+        .env_remove("FARMHAND_TOKEN")
+        .env_remove("FARMHAND_TOKEN_FILE")
         .stdin(Stdio::null())
         .stdout(Stdio::from(log.try_clone().wrap_err("cannot share a log file")?))
         .stderr(Stdio::from(log))

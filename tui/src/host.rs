@@ -9,9 +9,11 @@ use std::thread::JoinHandle;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_http::Tokens;
+use farmhand_orchestrator::Config;
 use tokio::sync::oneshot;
 
 use crate::cli::{Common, HostArgs};
+use crate::default_scene;
 use crate::place::{self, Place};
 
 /// Port of an orchestrator where nobody says otherwise.
@@ -168,7 +170,23 @@ fn run(plan: HostPlan, started: oneshot::Sender<SocketAddr>, stop: oneshot::Rece
         .build()
         .wrap_err("cannot start threads")?;
     runtime.block_on(async {
-        let _ = (plan, started, stop);
-        Err(eyre!("no orchestrator is built in"))
+        let running = farmhand_orchestrator::start(config(plan)).await?;
+        let _gave_up_waiting = started.send(running.address());
+        // Resolves when asked to, and when whoever could ask is gone.
+        let _asked = stop.await;
+        running.shutdown().await;
+        Ok(())
     })
+}
+
+fn config(plan: HostPlan) -> Config {
+    let scene = default_scene::make(plan.scene, plan.data.join("default-scene"));
+    Config {
+        allow_output: plan.allow_output,
+        nodes: plan.nodes,
+        tokens: plan.token,
+        open_seed: plan.open_seed,
+        scene: Some(Box::pin(scene)),
+        ..Config::new(plan.listen, plan.data, plan.output)
+    }
 }

@@ -7,6 +7,7 @@ mod agents;
 mod app;
 mod cli;
 mod dashboard;
+mod default_scene;
 mod handover;
 mod host;
 mod logging;

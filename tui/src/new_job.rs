@@ -111,7 +111,8 @@ pub(crate) fn default_frames(head: &BlendHead) -> Option<FrameSet> {
     FrameSet::range(frame(scene.start)?, frame(scene.end)?).ok()
 }
 
-fn written_by(head: &BlendHead) -> Option<BlenderVersion> {
+/// The Blender that wrote the file, as far as its head tells.
+pub(crate) fn written_by(head: &BlendHead) -> Option<BlenderVersion> {
     let (major, minor) = head.version;
     (major > 0).then_some(BlenderVersion {
         major,

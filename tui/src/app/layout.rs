@@ -61,12 +61,12 @@ impl Layout {
         let wanted = u16::try_from(node_rows)
             .unwrap_or(u16::MAX)
             .saturating_add(3)
-            .max(5);
+            .max(if node_rows == 0 { 7 } else { 5 });
         let nodes = wanted.min((body * 40 / 100).max(4));
         let jobs = body - lower - nodes;
         let (jobs, nodes, lower) = (row(1, jobs), row(1 + jobs, nodes), row(1 + jobs + nodes, lower));
         let (batches, events) = if side_by_side {
-            let left = width * 54 / 100;
+            let left = (width * 44 / 100).max(48);
             (
                 Some(Rect { width: left, ..lower }),
                 Some(Rect {

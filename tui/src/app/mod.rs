@@ -6,12 +6,16 @@ mod cursor;
 mod data;
 mod details;
 mod dialog;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod form;
 mod keys;
 mod layout;
 mod message;
 mod model;
 mod update;
+#[cfg(test)]
+mod update_tests;
 
 pub(crate) use act::availability;
 pub(crate) use cursor::Cursor;

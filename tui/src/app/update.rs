@@ -412,7 +412,7 @@ fn on_help(model: &mut Model, action: Action) -> Vec<Command> {
     if action == Action::Back {
         model.screens.pop();
     } else if let Some(Screen::Help { scroll }) = model.screens.last_mut() {
-        let most = crate::view::help_lines().saturating_sub(page);
+        let most = crate::view::help_lines(model.size.width).saturating_sub(page);
         *scroll = scrolled(*scroll, action, page).min(most);
     }
     Vec::new()
@@ -477,16 +477,13 @@ fn on_prompt(model: &mut Model, action: Action) -> Vec<Command> {
         model.overlay = None;
         return Vec::new();
     }
-    let address = prompt.input.value().trim().to_owned();
-    if let Err(error) = address.parse::<farmhand_client::FarmAddress>() {
-        prompt.error = Some(
-            error
-                .to_string()
-                .replace("a farm's address", "an agent's address")
-                .replace("4000", "3001"),
-        );
-        return Vec::new();
-    }
+    let address = match farmhand_orchestrator::agent_address(prompt.input.value()) {
+        Ok(address) => address,
+        Err(error) => {
+            prompt.error = Some(error.to_string());
+            return Vec::new();
+        }
+    };
     model.overlay = None;
     let (doing, done) = act::wording(&Act::AddNode(address.clone()));
     act::start(model, Target::Farm, Act::AddNode(address), doing, done)

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use color_eyre::eyre::{Context, Result, bail, eyre};
+use color_eyre::eyre::{Result, bail, eyre};
 use farmhand_client::FarmClient;
 use farmhand_protocol::farm::JobView;
 
@@ -14,6 +14,7 @@ use super::submit::conclude;
 use super::watch::{Seen, watch};
 use crate::agents::LocalAgents;
 use crate::dashboard;
+use crate::default_scene::make_demo_scene;
 use crate::host::{Host, HostPlan};
 use crate::logging;
 use crate::new_job::NewJob;
@@ -55,7 +56,7 @@ async fn with_agents(
         eprintln!("making the demo scene ...");
     }
     let scene_folder = folder.join("scene");
-    let scene = make_scene(scene_folder.clone()).await?;
+    let scene = make_demo_scene(&scene_folder).await?;
     let args = HostArgs {
         nodes: agents.addresses(),
         output: Some(folder.join("frames")),
@@ -69,6 +70,7 @@ async fn with_agents(
     };
     let mut plan = HostPlan::new(&no_token, place, args)?;
     plan.any_port = true;
+    plan.token = None;
     let host = Host::start(plan.clone()).await?;
     let address = format!("http://{}", host.listening_on()).parse()?;
     let farm = FarmClient::new(address, None);
@@ -94,11 +96,6 @@ async fn with_agents(
     dashboard::demo(farm, host, plan, place).await?;
     print::text(&format!("frames are in {output}\n"))?;
     Ok(())
-}
-
-async fn make_scene(folder: PathBuf) -> Result<PathBuf> {
-    std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make {}", folder.display()))?;
-    bail!("no scene maker is built in")
 }
 
 /// A line for each change worth a line.

@@ -57,9 +57,9 @@ fn message(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
 fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
-    let mut add = |key: &str, hint: &str, possible: bool| {
+    let mut add = |key: &str, hint: &str, possible: bool, reserved: usize| {
         let needed = Line::raw(format!("{key} {hint}  ")).width();
-        if used + needed > usize::from(area.width) + 2 {
+        if used + needed + reserved > usize::from(area.width) + 2 {
             return false;
         }
         used += needed;
@@ -73,7 +73,7 @@ fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     };
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
         for button in &dialog.buttons {
-            add(&button.key.to_string(), &button.label.to_lowercase(), true);
+            add(&button.key.to_string(), &button.label.to_lowercase(), true, 0);
         }
     }
     let context = model.context();
@@ -85,18 +85,14 @@ fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         .into_iter()
         .partition(|binding| context == Context::Farm && matches!(binding.hint, "help" | "quit"));
     let reserved: usize = last.iter().map(|b| b.label.len() + b.hint.len() + 3).sum();
-    let mut fits = true;
     for binding in first {
-        let needed = Line::raw(format!("{} {}  ", binding.label, binding.hint)).width();
-        fits = fits && needed + reserved <= usize::from(area.width);
-        if !fits {
+        let possible = availability(model, binding.action).is_ok();
+        if !add(binding.label, binding.hint, possible, reserved) {
             break;
         }
-        let possible = availability(model, binding.action).is_ok();
-        fits = add(binding.label, binding.hint, possible);
     }
     for binding in last {
-        add(binding.label, binding.hint, true);
+        add(binding.label, binding.hint, true, 0);
     }
     Line::from(spans).render(area, buffer);
 }

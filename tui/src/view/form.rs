@@ -69,7 +69,6 @@ fn draw_field(
         label_style,
     )];
     if field == Field::Existing {
-        spans.push(Span::raw("  "));
         for (one, word) in EXISTING {
             let style = if one == form.existing {
                 look.selected()

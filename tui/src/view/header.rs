@@ -37,22 +37,23 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
             count(JobState::Waiting)
         )),
     ];
-    let unfinished = || farm.jobs.values().filter(|job| !job.state.has_ended());
-    let total: u32 = unfinished().map(|job| job.counts.total()).sum();
-    if total > 0 {
-        let delivered: u32 = unfinished().map(|job| job.counts.delivered).sum();
-        spans.push(Span::raw(format!("  frames {delivered}/{total}")));
-    }
-    let rate: f32 = farm.nodes.values().map(|node| node.view.frames_per_minute).sum();
-    if rate > 0.0 {
-        spans.push(Span::raw(format!("  {rate:.1} f/min")));
-    }
-    if let Some(eta) = unfinished().filter_map(|job| job.eta_ms).max() {
-        spans.push(Span::raw(format!(
-            "  eta {}",
-            words::duration(Duration::from_millis(eta))
-        )));
-    }
+    // What does not fit whole is left out, the least telling first.
+    let (frames, rate, eta) = numbers(model);
+    let mut left = usize::from(area.width).saturating_sub(Line::from(spans.clone()).width());
+    let mut room = |text: &str| {
+        let fits = text.len() <= left;
+        left -= if fits { text.len() } else { 0 };
+        fits
+    };
+    let (with_eta, with_frames) = (room(&eta), room(&frames));
+    let with_rate = room(&rate);
+    let chosen = [(frames, with_frames), (rate, with_rate), (eta, with_eta)];
+    spans.extend(
+        chosen
+            .into_iter()
+            .filter(|(_, fits)| *fits)
+            .map(|(text, _)| Span::raw(text)),
+    );
     Line::from(spans).render(area, buffer);
     let clock = model
         .now
@@ -70,6 +71,34 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         };
         Line::styled(clock, look.faint()).render(place, buffer);
     }
+}
+
+/// Frames of unfinished jobs, frames a minute, expected end; each empty where there is nothing to tell.
+fn numbers(model: &Model) -> (String, String, String) {
+    let unfinished = || model.farm.jobs.values().filter(|job| !job.state.has_ended());
+    let total: u32 = unfinished().map(|job| job.counts.total()).sum();
+    let delivered: u32 = unfinished().map(|job| job.counts.delivered).sum();
+    let rate: f32 = model
+        .farm
+        .nodes
+        .values()
+        .map(|node| node.view.frames_per_minute)
+        .sum();
+    let eta = unfinished().filter_map(|job| job.eta_ms).max();
+    (
+        if total > 0 {
+            format!("  frames {delivered}/{total}")
+        } else {
+            String::new()
+        },
+        if rate > 0.0 {
+            format!("  {rate:.1} f/min")
+        } else {
+            String::new()
+        },
+        eta.map(|ms| format!("  eta {}", words::duration(Duration::from_millis(ms))))
+            .unwrap_or_default(),
+    )
 }
 
 /// Whether the last `width` cells of a line, and one before them, hold nothing.

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use super::frame::{line_of, panel};
-use super::text::fit;
+use super::text::{fit, wrap};
 use crate::app::{Context, Model, bindings};
 
 const PAGES: [(Context, &str); 5] = [
@@ -27,27 +27,34 @@ const STATES: [&str; 6] = [
     "A job's pictures are in its output folder (enter on the job names it); delivered frames stay whatever you press.",
 ];
 
-fn lines(look: Look) -> Vec<Line<'static>> {
+/// All lines, wrapped to `width` columns.
+fn lines(width: usize, look: Look) -> Vec<Line<'static>> {
+    const LABEL: usize = 11;
+    let rest = width.saturating_sub(LABEL + 4);
     let mut lines = Vec::new();
     for (context, name) in PAGES {
         lines.push(Line::styled(format!(" {name}"), look.strong()));
         for binding in bindings(context) {
-            lines.push(Line::from(vec![
-                Span::raw("   "),
-                Span::styled(fit(binding.label, 11, false), look.key()),
-                Span::raw(binding.help),
-            ]));
+            for (index, text) in wrap(binding.help, rest).into_iter().enumerate() {
+                let label = if index == 0 { binding.label } else { "" };
+                lines.push(Line::from(vec![
+                    Span::raw("   "),
+                    Span::styled(fit(label, LABEL, false), look.key()),
+                    Span::raw(text),
+                ]));
+            }
         }
         lines.push(Line::raw(""));
     }
     lines.push(Line::styled(" What the marks mean", look.strong()));
-    lines.extend(STATES.iter().map(|line| Line::raw(format!("   {line}"))));
+    let states = STATES.iter().flat_map(|line| wrap(line, width.saturating_sub(4)));
+    lines.extend(states.map(|line| Line::raw(format!("   {line}"))));
     lines
 }
 
-/// How many lines the page has.
-pub(crate) fn help_lines() -> usize {
-    lines(Look { colour: false }).len()
+/// How many lines the page has on a screen of this width.
+pub(crate) fn help_lines(width: u16) -> usize {
+    lines(usize::from(width).saturating_sub(2), Look { colour: false }).len()
 }
 
 pub(crate) fn draw(_model: &Model, scroll: usize, look: Look, area: Rect, buffer: &mut Buffer) {
@@ -57,7 +64,11 @@ pub(crate) fn draw(_model: &Model, scroll: usize, look: Look, area: Rect, buffer
     };
     let title = Line::styled(" Help ", look.key());
     let inside = panel(title, None, true, look, place, buffer);
-    for (index, line) in lines(look).into_iter().skip(scroll).enumerate() {
+    for (index, line) in lines(inside.width.into(), look)
+        .into_iter()
+        .skip(scroll)
+        .enumerate()
+    {
         match line_of(inside, index) {
             Some(place) => line.render(place, buffer),
             None => break,

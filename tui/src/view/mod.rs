@@ -13,6 +13,8 @@ mod jobs;
 mod look;
 mod nodes;
 mod overlay;
+#[cfg(test)]
+mod snapshots;
 mod state;
 mod table;
 mod text;

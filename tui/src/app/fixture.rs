@@ -1,0 +1,267 @@
+//! A farm for tests: a running, a waiting, a failed and a finished job, and nodes in every state.
+
+use farmhand_client::FarmSignal;
+use farmhand_protocol::agent::Progress;
+use farmhand_protocol::farm::{
+    BatchState, BatchView, FarmEvent, FarmView, FrameCounts, JobDetail, JobState, JobView, NodeState,
+    NodeView, Note, SlotView, Weight,
+};
+use farmhand_protocol::{BatchId, BatchKey, FarmId, FrameSet, JobId, NodeId, RenderSettings, SceneHash};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use ratatui::layout::Size;
+use uuid::Uuid;
+
+use super::{Command, Model, Msg, Snapshot, Stage, update};
+
+pub(crate) fn now() -> Timestamp {
+    "2026-11-24T14:03:20Z".parse().unwrap()
+}
+
+fn ago(seconds: i64) -> Timestamp {
+    now() - SignedDuration::from_secs(seconds)
+}
+
+pub(crate) fn frames(text: &str) -> FrameSet {
+    text.parse().unwrap()
+}
+
+pub(crate) fn job(id: u64, name: &str, state: JobState, counts: FrameCounts) -> JobView {
+    JobView {
+        id: JobId(id),
+        name: name.to_owned(),
+        user: "ana".to_owned(),
+        state,
+        reason: None,
+        priority: 50,
+        frames: frames(&format!("1-{}", counts.total().max(1))),
+        skipped: FrameSet::default(),
+        counts,
+        scene: SceneHash::of(name.as_bytes()),
+        settings: RenderSettings::default(),
+        blender: None,
+        output: format!("/renders/{name}"),
+        submitted: ago(3000),
+        started: Some(ago(2460)),
+        ended: state.has_ended().then(|| ago(600)),
+        mean_frame_ms: Some(31_000),
+        eta_ms: (state == JobState::Running).then_some(1_500_000),
+    }
+}
+
+pub(crate) fn batch(id: u64, job: u64, node: u64, state: BatchState) -> BatchView {
+    let first = id * 10 + 31;
+    let running = matches!(state, BatchState::Assigned | BatchState::Rendering);
+    BatchView {
+        id: BatchId(id),
+        job: JobId(job),
+        node: NodeId(Uuid::from_u128(node.into())),
+        node_name: format!("rtx-0{node}"),
+        state,
+        frames: frames(&format!("{first}-{}", first + 9)),
+        delivered: frames(&format!("{first}-{}", first + 4)),
+        failed: FrameSet::default(),
+        why: "the fastest free node".to_owned(),
+        assigned: ago(300),
+        ended: (!running).then(|| ago(20)),
+    }
+}
+
+pub(crate) fn node(number: u64, name: &str, state: NodeState) -> NodeView {
+    NodeView {
+        id: Some(NodeId(Uuid::from_u128(number.into()))),
+        name: name.to_owned(),
+        address: format!("http://10.0.0.{number}:3000"),
+        state,
+        since: ago(3600),
+        problem: None,
+        silent_ms: Some(400),
+        slots: 1,
+        version: "0.1.0".to_owned(),
+        tags: Vec::new(),
+        engines: Vec::new(),
+        hardware: farmhand_protocol::agent::Hardware::default(),
+        load: farmhand_protocol::agent::Load::default(),
+        running: Vec::new(),
+        frames_per_minute: 0.0,
+    }
+}
+
+fn slot(job: u64, batch: u64, frame: i64, sample: u32) -> SlotView {
+    SlotView {
+        job: Some(JobId(job)),
+        progress: Progress {
+            slot: 0,
+            key: BatchKey {
+                farm: FarmId(Uuid::from_u128(9)),
+                batch: BatchId(batch),
+            },
+            frame: Some(frame.try_into().unwrap()),
+            doing: "rendering".to_owned(),
+            sample: Some(sample),
+            samples: Some(512),
+            remaining_ms: Some(8_000),
+            elapsed_ms: 24_000,
+            memory_bytes: 9_771_050_598,
+        },
+    }
+}
+
+fn counts(delivered: u32, rendering: u32, failed: u32, total: u32) -> FrameCounts {
+    FrameCounts {
+        pending: total - delivered - rendering - failed,
+        leased: 0,
+        rendering,
+        delivered,
+        failed,
+        cancelled: 0,
+    }
+}
+
+fn note(seconds: i64, weight: Weight, text: &str) -> Note {
+    Note {
+        at: ago(seconds),
+        weight,
+        text: text.to_owned(),
+        job: None,
+        node: None,
+    }
+}
+
+pub(crate) fn snapshot() -> Snapshot {
+    let rendering = |number, name: &str, state, slot: SlotView, rate| NodeView {
+        running: vec![slot],
+        frames_per_minute: rate,
+        ..node(number, name, state)
+    };
+    Snapshot {
+        farm: FarmView {
+            id: FarmId(Uuid::from_u128(9)),
+            version: "0.1.0".to_owned(),
+            output: "/renders".to_owned(),
+            nodes_ready: 6,
+            nodes: 7,
+            notes: vec![
+                note(
+                    23,
+                    Weight::Success,
+                    "j5 finished: 24 frames in 0:31, in /renders/lookdev",
+                ),
+                note(
+                    2,
+                    Weight::Warning,
+                    "rtx-04 was not heard from for 10 s: 1 batch goes elsewhere",
+                ),
+                note(
+                    0,
+                    Weight::Error,
+                    "j7 frame 142 failed on rtx-04: Blender was ended by signal 11",
+                ),
+            ],
+        },
+        jobs: vec![
+            job(5, "lookdev", JobState::Completed, counts(24, 0, 0, 24)),
+            job(6, "wipe_test", JobState::Failed, counts(27, 0, 3, 30)),
+            job(7, "intro_v12", JobState::Running, counts(155, 2, 2, 250)),
+            job(
+                8,
+                "群衆シーン_最終版_長い名前のテスト",
+                JobState::Running,
+                counts(257, 2, 0, 900),
+            ),
+            JobView {
+                priority: 10,
+                started: None,
+                reason: Some("all nodes are busy".to_owned()),
+                ..job(9, "titles", JobState::Waiting, counts(0, 0, 0, 30))
+            },
+        ],
+        nodes: vec![
+            rendering(1, "rtx-01", NodeState::Rendering, slot(7, 12, 156, 384), 1.9),
+            rendering(2, "rtx-02", NodeState::Rendering, slot(7, 13, 161, 110), 1.8),
+            rendering(3, "rtx-03", NodeState::Rendering, slot(8, 31, 310, 512), 2.4),
+            NodeView {
+                problem: Some("it has no Blender: run `farmhand-agent setup` there".to_owned()),
+                ..node(4, "cpu-01", NodeState::Unfit)
+            },
+            node(5, "cpu-02", NodeState::Idle),
+            rendering(6, "mac-01", NodeState::Draining, slot(8, 30, 305, 500), 1.1),
+            NodeView {
+                silent_ms: Some(42_000),
+                ..node(7, "rtx-04", NodeState::Lost)
+            },
+        ],
+    }
+}
+
+/// The batches of job 7.
+pub(crate) fn detail() -> JobDetail {
+    JobDetail {
+        job: snapshot().jobs[2].clone(),
+        states: Vec::new(),
+        batches: vec![
+            batch(13, 7, 2, BatchState::Assigned),
+            batch(12, 7, 1, BatchState::Rendering),
+            BatchView {
+                failed: frames("142"),
+                ..batch(11, 7, 4, BatchState::Lost)
+            },
+            batch(10, 7, 3, BatchState::Ended),
+            batch(9, 7, 3, BatchState::Cancelled),
+        ],
+        attempts: Vec::new(),
+    }
+}
+
+/// A dashboard that has heard nothing yet.
+pub(crate) fn silent(width: u16, height: u16) -> Model {
+    let address = "http://127.0.0.1:4000".to_owned();
+    Model::new(
+        address,
+        Stage::Hosting,
+        now(),
+        TimeZone::UTC,
+        Size::new(width, height),
+    )
+}
+
+/// A dashboard that shows this.
+pub(crate) fn showing(snapshot: Snapshot, width: u16, height: u16) -> Model {
+    let mut model = silent(width, height);
+    update(&mut model, Msg::Signal(FarmSignal::Connected));
+    let commands = update(&mut model, Msg::Signal(FarmSignal::Event(FarmEvent::Reset)));
+    let [Command::LoadFarm { generation }] = commands[..] else {
+        panic!("a reset reads the farm: {commands:?}")
+    };
+    update(
+        &mut model,
+        Msg::FarmLoaded {
+            generation,
+            result: Ok(Box::new(snapshot)),
+        },
+    );
+    model
+}
+
+/// A dashboard of a busy farm.
+pub(crate) fn busy(width: u16, height: u16) -> Model {
+    let mut model = showing(snapshot(), width, height);
+    let detail = detail();
+    update(
+        &mut model,
+        Msg::JobLoaded {
+            job: detail.job.id,
+            result: Ok(Box::new(detail)),
+        },
+    );
+    model
+}
+
+/// A dashboard of a farm with nothing in it.
+pub(crate) fn empty(width: u16, height: u16) -> Model {
+    let mut snapshot = snapshot();
+    snapshot.jobs.clear();
+    snapshot.nodes.clear();
+    snapshot.farm.notes.clear();
+    showing(snapshot, width, height)
+}

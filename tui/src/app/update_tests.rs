@@ -1,0 +1,470 @@
+//! What messages do to a dashboard, one claim each.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use farmhand_client::FarmSignal;
+use farmhand_protocol::farm::{BatchState, FarmEvent, JobState, NodeState};
+use farmhand_protocol::{BatchId, JobId, NodeId};
+use std::time::Duration;
+use uuid::Uuid;
+
+use super::fixture::{self, batch, busy, empty, job, node, showing, silent};
+use super::*;
+
+fn press(model: &mut Model, keys: &str) -> Vec<Command> {
+    keys.chars()
+        .flat_map(|letter| {
+            let code = match letter {
+                '\n' => KeyCode::Enter,
+                '\t' => KeyCode::Tab,
+                '\u{1b}' => KeyCode::Esc,
+                letter => KeyCode::Char(letter),
+            };
+            update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+        })
+        .collect()
+}
+
+fn ctrl(model: &mut Model, letter: char) -> Vec<Command> {
+    let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
+    update(model, Msg::Key(key))
+}
+
+fn event(model: &mut Model, event: FarmEvent) -> Vec<Command> {
+    update(model, Msg::Signal(FarmSignal::Event(event)))
+}
+
+fn acts(commands: &[Command]) -> Vec<&Act> {
+    let act = |command: &'_ Command| matches!(command, Command::Act { .. });
+    commands
+        .iter()
+        .filter(|command| act(command))
+        .filter_map(|command| match command {
+            Command::Act { act, .. } => Some(act),
+            _ => None,
+        })
+        .collect()
+}
+
+fn dialog(model: &Model) -> &Dialog {
+    match &model.overlay {
+        Some(Overlay::Dialog(dialog)) => dialog,
+        other => panic!("no question is asked: {other:?}"),
+    }
+}
+
+#[test]
+fn cancelling_a_job_asks_and_names_the_frames_that_are_lost() {
+    let mut model = busy(100, 30);
+    assert!(acts(&press(&mut model, "c")).is_empty());
+    let lines = dialog(&model).lines.join("\n");
+    assert!(
+        lines.contains("93 frames not delivered become cancelled"),
+        "{lines}"
+    );
+    assert!(lines.contains("Frame 156 at 75 % is lost"), "{lines}");
+    assert!(lines.contains("155 frames delivered stay"), "{lines}");
+    // Enter presses the safe button.
+    assert!(press(&mut model, "\n").is_empty());
+    assert!(model.overlay.is_none());
+    let commands = press(&mut model, "cy");
+    assert_eq!(acts(&commands), [&Act::CancelJob(JobId(7))]);
+}
+
+#[test]
+fn cancelling_a_batch_loses_only_its_own_frames() {
+    let mut model = busy(100, 30);
+    press(&mut model, "3jc");
+    let dialog = dialog(&model);
+    assert!(dialog.title.contains("b12"), "{}", dialog.title);
+    let lines = dialog.lines.join("\n");
+    assert!(
+        lines.contains("Frame 156 at 75 % is lost") && !lines.contains("161"),
+        "{lines}"
+    );
+    let commands = press(&mut model, "\t\n");
+    assert_eq!(acts(&commands), [&Act::CancelBatch(BatchId(12))]);
+}
+
+#[test]
+fn a_key_that_can_do_nothing_says_why() {
+    let mut model = busy(100, 30);
+    press(&mut model, "3gr"); // b13 has no failed frame.
+    let toast = model.toast.take().unwrap();
+    assert_eq!(
+        toast.text,
+        "nothing to retry: no frame of b13 failed or was cancelled"
+    );
+    press(&mut model, "4c");
+    assert_eq!(
+        model.toast.take().unwrap().text,
+        "nothing to cancel: select a job or a batch"
+    );
+    press(&mut model, "1Gp");
+    assert_eq!(
+        model.toast.take().unwrap().text,
+        "nothing to pause: j5 is completed"
+    );
+}
+
+#[test]
+fn retrying_loses_nothing_and_does_not_ask() {
+    let mut model = busy(100, 30);
+    assert_eq!(acts(&press(&mut model, "r")), [&Act::RetryJob(JobId(7))]);
+    assert_eq!(acts(&press(&mut model, "3jjr")), [&Act::RetryBatch(BatchId(11))]);
+}
+
+#[test]
+fn the_same_key_twice_acts_once_until_the_farm_has_answered() {
+    let mut model = busy(100, 30);
+    let commands = press(&mut model, "pp");
+    let [
+        Command::Act {
+            generation,
+            target,
+            act,
+        },
+    ] = &commands[..]
+    else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(*act, Act::Pause(JobId(7)));
+    // An answer to something else changes nothing.
+    let stale = Msg::Acted {
+        generation: generation + 1,
+        target: target.clone(),
+        result: Ok(()),
+    };
+    update(&mut model, stale);
+    assert!(model.pending.contains_key(target));
+    let answer = Msg::Acted {
+        generation: *generation,
+        target: target.clone(),
+        result: Ok(()),
+    };
+    update(&mut model, answer);
+    assert!(model.pending.is_empty() && model.toast.as_ref().unwrap().tone == Tone::Good);
+    assert_eq!(acts(&press(&mut model, "p")).len(), 1);
+}
+
+#[test]
+fn an_act_that_fails_is_explained_and_the_farm_read_again() {
+    let mut model = busy(100, 30);
+    let commands = press(&mut model, "r");
+    let [
+        Command::Act {
+            generation, target, ..
+        },
+    ] = &commands[..]
+    else {
+        panic!("{commands:?}")
+    };
+    let answer = Msg::Acted {
+        generation: *generation,
+        target: target.clone(),
+        result: Err("there is no job j7".to_owned()),
+    };
+    assert!(matches!(
+        update(&mut model, answer)[..],
+        [Command::LoadFarm { .. }]
+    ));
+    assert_eq!(model.toast.unwrap().text, "there is no job j7");
+}
+
+#[test]
+fn the_selection_stays_on_its_job_when_jobs_come_and_go() {
+    let mut model = busy(100, 30);
+    press(&mut model, "j");
+    assert_eq!(model.jobs.selected(), Some(&JobId(8)));
+    let mut urgent = job(10, "urgent", JobState::Waiting, Default::default());
+    urgent.priority = 99;
+    event(
+        &mut model,
+        FarmEvent::Job {
+            job: Box::new(urgent),
+        },
+    );
+    assert_eq!((model.jobs.selected(), model.jobs.index()), (Some(&JobId(8)), 2));
+    event(&mut model, FarmEvent::JobGone { id: JobId(7) });
+    assert_eq!((model.jobs.selected(), model.jobs.index()), (Some(&JobId(8)), 1));
+    event(&mut model, FarmEvent::JobGone { id: JobId(8) });
+    assert_eq!(model.jobs.selected(), Some(&JobId(9)));
+}
+
+#[test]
+fn the_batches_of_a_job_are_read_once_when_it_is_selected() {
+    let mut model = busy(100, 30);
+    assert_eq!(press(&mut model, "j"), [Command::LoadJob { job: JobId(8) }]);
+    assert_eq!(press(&mut model, "kj"), []);
+    assert!(model.batch_rows.is_empty());
+    let new = FarmEvent::Batch {
+        batch: Box::new(batch(40, 8, 3, BatchState::Assigned)),
+    };
+    event(&mut model, new);
+    assert_eq!(model.batch_rows, [BatchId(40)]);
+}
+
+#[test]
+fn events_that_overtake_a_snapshot_are_not_undone_by_it() {
+    let mut model = busy(100, 30);
+    let commands = event(&mut model, FarmEvent::Reset);
+    let Some(Command::LoadFarm { generation }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    let mut finished = job(9, "titles", JobState::Completed, Default::default());
+    finished.counts.delivered = 30;
+    event(
+        &mut model,
+        FarmEvent::Job {
+            job: Box::new(finished),
+        },
+    );
+    event(&mut model, FarmEvent::JobGone { id: JobId(5) });
+    let answer = Msg::FarmLoaded {
+        generation: *generation,
+        result: Ok(Box::new(fixture::snapshot())),
+    };
+    update(&mut model, answer);
+    assert_eq!(model.farm.jobs[&JobId(9)].state, JobState::Completed);
+    assert!(!model.farm.jobs.contains_key(&JobId(5)));
+    assert!(model.farm.jobs.contains_key(&JobId(6)));
+}
+
+#[test]
+fn an_answer_to_an_older_question_is_dropped() {
+    let mut model = silent(100, 30);
+    let first = event(&mut model, FarmEvent::Reset);
+    let second = event(&mut model, FarmEvent::Reset);
+    let [Command::LoadFarm { generation: old }] = first[..] else {
+        panic!("{first:?}")
+    };
+    let [Command::LoadFarm { generation: new }] = second[..] else {
+        panic!("{second:?}")
+    };
+    let answer = |generation| Msg::FarmLoaded {
+        generation,
+        result: Ok(Box::new(fixture::snapshot())),
+    };
+    update(&mut model, answer(old));
+    assert!(model.farm.jobs.is_empty());
+    update(&mut model, answer(new));
+    assert_eq!(model.farm.jobs.len(), 5);
+}
+
+#[test]
+fn a_lost_connection_counts_down_and_keeps_what_was_known() {
+    let mut model = busy(100, 30);
+    let lost = FarmSignal::Lost {
+        error: "connection refused".to_owned(),
+        retry_in: Duration::from_secs(4),
+    };
+    update(&mut model, Msg::Signal(lost));
+    assert!(matches!(&model.link, Link::Lost { since, .. } if *since == model.now));
+    assert_eq!(model.farm.jobs.len(), 5);
+    update(&mut model, Msg::Signal(FarmSignal::Connected));
+    assert_eq!(model.link, Link::Live);
+}
+
+#[test]
+fn quitting_with_unfinished_jobs_asks_and_leaves_the_farm_running_by_default() {
+    let mut model = busy(100, 30);
+    assert!(press(&mut model, "q").is_empty());
+    assert_eq!(press(&mut model, "\n"), [Command::Quit(Leave::Running)]);
+    press(&mut model, "q");
+    assert_eq!(press(&mut model, "s"), [Command::Quit(Leave::Stopped)]);
+    assert!(press(&mut model, "q\u{1b}").is_empty());
+    assert_eq!(ctrl(&mut model, 'c'), [Command::Quit(Leave::Running)]);
+}
+
+#[test]
+fn a_connected_dashboard_and_an_idle_farm_are_left_at_once() {
+    let mut connected = busy(100, 30);
+    connected.stage = Stage::Connected;
+    assert_eq!(press(&mut connected, "q"), [Command::Quit(Leave::Stopped)]);
+    let mut idle = empty(100, 30);
+    assert_eq!(press(&mut idle, "q"), [Command::Quit(Leave::Stopped)]);
+    assert_eq!(leave_at_once(&idle), Leave::Stopped);
+}
+
+#[test]
+fn esc_never_quits() {
+    let mut model = busy(100, 30);
+    assert!(
+        press(&mut model, "\u{1b}\u{1b}\u{1b}n\u{1b}?\u{1b}c\u{1b}").is_empty() || model.screens.len() == 1
+    );
+    assert_eq!(*model.screen(), Screen::Farm);
+}
+
+#[test]
+fn every_footer_hint_of_the_farm_screen_does_something() {
+    for binding in bindings(Context::Farm).filter(|binding| !binding.hint.is_empty()) {
+        let mut model = busy(100, 30);
+        let before = format!("{:?}{:?}{:?}", model.screens, model.overlay, model.focus);
+        let key = match binding.label {
+            "enter" => KeyCode::Enter,
+            "tab" => KeyCode::Tab,
+            letter => KeyCode::Char(letter.chars().next().unwrap()),
+        };
+        let commands = update(&mut model, Msg::Key(KeyEvent::new(key, KeyModifiers::NONE)));
+        let after = format!("{:?}{:?}{:?}", model.screens, model.overlay, model.focus);
+        assert!(
+            !commands.is_empty() || before != after,
+            "{} does nothing",
+            binding.label
+        );
+    }
+}
+
+#[test]
+fn all_ways_to_move_work_in_every_list() {
+    let mut model = showing(fixture::snapshot(), 60, 16);
+    let many = |count: u64| (1..=count).map(|id| job(id, "x", JobState::Waiting, Default::default()));
+    for job in many(50) {
+        event(&mut model, FarmEvent::Job { job: Box::new(job) });
+    }
+    for id in 1..=50 {
+        event(
+            &mut model,
+            FarmEvent::Batch {
+                batch: Box::new(batch(id, 1, 1, BatchState::Ended)),
+            },
+        );
+        event(
+            &mut model,
+            FarmEvent::Node {
+                node: Box::new(node(id, &format!("n{id:02}"), NodeState::Idle)),
+            },
+        );
+    }
+    press(&mut model, "1g");
+    let place = |model: &Model| match model.focus {
+        Panel::Jobs => model.jobs.index(),
+        Panel::Nodes => model.nodes.index(),
+        _ => model.batches.index(),
+    };
+    for panel in ["1", "2", "3"] {
+        press(&mut model, panel);
+        press(&mut model, "g");
+        let mut seen = vec![place(&model)];
+        for keys in ["j", "G", "k", "g"] {
+            press(&mut model, keys);
+            seen.push(place(&model));
+        }
+        assert_eq!(seen, [0, 1, 49, 48, 0], "panel {panel}");
+        let key = |code| Msg::Key(KeyEvent::new(code, KeyModifiers::NONE));
+        update(&mut model, key(KeyCode::PageDown));
+        assert!(place(&model) >= 1, "panel {panel}");
+        update(&mut model, key(KeyCode::End));
+        assert_eq!(place(&model), 49);
+        update(&mut model, key(KeyCode::PageUp));
+        assert!(place(&model) < 49);
+        update(&mut model, key(KeyCode::Home));
+        if panel == "1" {
+            press(&mut model, "g");
+        }
+    }
+}
+
+#[test]
+fn the_form_reads_the_file_and_submits_what_was_typed() {
+    let mut model = empty(100, 30);
+    press(&mut model, "n");
+    let commands = press(&mut model, "/s/a.blend");
+    let Some(Command::ReadHead { generation, path }) = commands.last() else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(path, "/s/a.blend");
+    let old = Msg::HeadRead {
+        generation: generation - 1,
+        result: Err("old".to_owned()),
+    };
+    update(&mut model, old);
+    assert_eq!(model.form.error(Field::Scene), None);
+    let answer = Msg::HeadRead {
+        generation: *generation,
+        result: Ok("1-48".parse().ok()),
+    };
+    update(&mut model, answer);
+    assert_eq!(model.form.text(Field::Frames), "1-48");
+    let commands = ctrl(&mut model, 's');
+    let [Command::Submit { generation, job: new }] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(new.frames, "1-48".parse().ok());
+    assert!(ctrl(&mut model, 's').is_empty(), "one submit at a time");
+    let refused = Msg::Submitted {
+        generation: *generation,
+        result: Err("no".to_owned()),
+    };
+    update(&mut model, refused);
+    assert_eq!(
+        (*model.screen() == Screen::Submit, model.form.refusal.as_deref()),
+        (true, Some("no"))
+    );
+    let commands = ctrl(&mut model, 's');
+    let [Command::Submit { generation, .. }] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    let taken = Msg::Submitted {
+        generation: *generation,
+        result: Ok(Box::new(job(3, "a", JobState::Waiting, Default::default()))),
+    };
+    update(&mut model, taken);
+    assert_eq!(
+        (model.screen(), model.jobs.selected()),
+        (&Screen::Farm, Some(&JobId(3)))
+    );
+    assert_eq!(model.form.text(Field::Scene), "", "the draft is spent");
+}
+
+#[test]
+fn esc_keeps_the_draft_of_a_job() {
+    let mut model = empty(100, 30);
+    press(&mut model, "n/s/a.blend\u{1b}n");
+    assert_eq!(model.form.text(Field::Scene), "/s/a.blend");
+}
+
+#[test]
+fn a_mistyped_address_stays_in_the_prompt_with_the_reason() {
+    let mut model = empty(100, 30);
+    press(&mut model, "a");
+    ctrl(&mut model, 'u');
+    assert!(press(&mut model, "ftp://x\n").is_empty());
+    let Some(Overlay::Prompt(prompt)) = &model.overlay else {
+        panic!()
+    };
+    assert!(
+        prompt.error.as_ref().unwrap().contains("an agent's address"),
+        "{prompt:?}"
+    );
+    ctrl(&mut model, 'u');
+    let commands = press(&mut model, "http://node:3000\n");
+    assert_eq!(acts(&commands), [&Act::AddNode("http://node:3000".to_owned())]);
+}
+
+#[test]
+fn pasted_text_is_typed_and_never_taken_for_keys() {
+    let mut model = busy(100, 30);
+    update(&mut model, Msg::Paste("cy".to_owned()));
+    assert!(model.overlay.is_none() && model.pending.is_empty());
+    press(&mut model, "n");
+    update(&mut model, Msg::Paste("/s/b.blend\nq".to_owned()));
+    assert_eq!(model.form.text(Field::Scene), "/s/b.blend");
+}
+
+#[test]
+fn draining_a_node_goes_back_and_forth_and_now_asks() {
+    let mut model = busy(100, 30);
+    press(&mut model, "2g");
+    let first = model.selected_node().unwrap().view.name.clone();
+    assert_eq!(first, "cpu-01");
+    press(&mut model, "jj");
+    let mac = NodeId(Uuid::from_u128(6));
+    assert_eq!(acts(&press(&mut model, "d")), [&Act::Undrain(mac)]);
+    press(&mut model, "jD");
+    assert!(dialog(&model).lines[0].contains("Frame 156 at 75 % is lost"));
+    let rtx = NodeId(Uuid::from_u128(1));
+    assert_eq!(
+        acts(&press(&mut model, "y")),
+        [&Act::Drain { node: rtx, now: true }]
+    );
+}

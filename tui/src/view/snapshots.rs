@@ -1,0 +1,162 @@
+//! The screens as they look.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::{Look, draw};
+use crate::app::fixture::{busy, empty, silent};
+use crate::app::{Model, Msg, update};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use farmhand_client::FarmSignal;
+use std::time::Duration;
+
+fn picture(model: &Model, colour: bool) -> String {
+    let backend = TestBackend::new(model.size.width, model.size.height);
+    let mut terminal = Terminal::new(backend).unwrap();
+    terminal
+        .draw(|frame| draw(model, Look { colour }, frame))
+        .unwrap();
+    terminal.backend().to_string()
+}
+
+fn press(model: &mut Model, keys: &str) {
+    for letter in keys.chars() {
+        let code = if letter == '\n' {
+            KeyCode::Enter
+        } else {
+            KeyCode::Char(letter)
+        };
+        update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+}
+
+#[test]
+fn farm_100x30() {
+    assert_snapshot!(picture(&busy(100, 30), true));
+}
+
+#[test]
+fn farm_80x24() {
+    assert_snapshot!(picture(&busy(80, 24), true));
+}
+
+#[test]
+fn farm_60x20() {
+    assert_snapshot!(picture(&busy(60, 20), true));
+}
+
+#[test]
+fn farm_140x40() {
+    assert_snapshot!(picture(&busy(140, 40), true));
+}
+
+#[test]
+fn farm_without_anything_100x30() {
+    assert_snapshot!(picture(&empty(100, 30), true));
+}
+
+#[test]
+fn events_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, "4");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn cancel_dialog_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, "c");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn quit_dialog_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, "q");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn submit_form_100x30() {
+    let mut model = empty(100, 30);
+    press(&mut model, "n/s/a.blend");
+    let generation = model.form.generation;
+    update(
+        &mut model,
+        Msg::HeadRead {
+            generation,
+            result: Ok("1-48".parse().ok()),
+        },
+    );
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn submit_form_80x24_with_an_error() {
+    let mut model = empty(80, 24);
+    press(&mut model, "n/s/a.blend");
+    let generation = model.form.generation;
+    update(
+        &mut model,
+        Msg::HeadRead {
+            generation,
+            result: Err("/s/a.blend is no .blend file".to_owned()),
+        },
+    );
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn connection_lost_100x30() {
+    let mut model = busy(100, 30);
+    let lost = FarmSignal::Lost {
+        error: "connection refused".to_owned(),
+        retry_in: Duration::from_secs(4),
+    };
+    update(&mut model, Msg::Signal(lost));
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn help_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, "?");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn too_small() {
+    assert_snapshot!(picture(&busy(40, 10), true));
+}
+
+#[test]
+fn states_are_told_apart_without_colours() {
+    // The same letters with and without: nothing is said by colour alone.
+    for model in [busy(100, 30), busy(80, 24)] {
+        assert_eq!(picture(&model, true), picture(&model, false));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_size_and_no_row_of_keys_makes_it_panic(
+        width in 0_u16..=200, height in 0_u16..=200, keys in "[a-zA-Z0-9?\n ]{0,12}", known in 0..3,
+    ) {
+        let mut model = match known {
+            0 => silent(width, height),
+            1 => empty(width, height),
+            _ => busy(width, height),
+        };
+        if width > 0 && height > 0 {
+            picture(&model, true);
+        }
+        press(&mut model, &keys);
+        update(&mut model, Msg::Resize(height, width));
+        if width > 0 && height > 0 {
+            picture(&model, false);
+        }
+    }
+}
