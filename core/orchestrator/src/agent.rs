@@ -262,14 +262,14 @@ impl AgentLink {
 
 /// The path of a frame's file. What a path may hold and a URL may not is escaped part by part.
 fn file_path(key: BatchKey, frame: Frame, path: &TreePath) -> String {
-    let mut escaped = String::new();
-    for byte in path.as_str().bytes() {
+    let escape = |byte: u8| {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            escaped.push(byte.into());
+            char::from(byte).to_string()
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            format!("%{byte:02X}")
         }
-    }
+    };
+    let escaped: String = path.as_str().bytes().map(escape).collect();
     format!("/v1/batches/{key}/frames/{frame}/{escaped}")
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use farmhand_engine::{Farm, Now};
 use farmhand_http::EventLog;
+use farmhand_protocol::agent::{Hardware, Load};
 use farmhand_protocol::farm::{
     FarmEvent, FrameState, FramesInState, JobView, NodeState, NodeView, Note, SlotView,
 };
@@ -355,8 +356,8 @@ fn unreached_view(address: &str, signs: Option<&Signs>, now: Now) -> NodeView {
         version: String::new(),
         tags: Vec::new(),
         engines: Vec::new(),
-        hardware: Default::default(),
-        load: Default::default(),
+        hardware: Hardware::default(),
+        load: Load::default(),
         running: Vec::new(),
         frames_per_minute: 0.0,
     }
@@ -366,7 +367,7 @@ fn unreached_view(address: &str, signs: Option<&Signs>, now: Now) -> NodeView {
 fn looks_like(a: &NodeView, b: &NodeView) -> bool {
     let still = |view: &NodeView| NodeView {
         silent_ms: None,
-        load: Default::default(),
+        load: Load::default(),
         running: Vec::new(),
         frames_per_minute: 0.0,
         ..view.clone()

@@ -66,7 +66,7 @@ pub(crate) async fn bring_home(agent: &AgentLink, parcel: &Parcel) -> Result<Fin
         parts.push(fetch(agent, parcel, file).await?);
     }
     let (folder, targets) = (parcel.folder.clone(), files.clone());
-    off_thread(move || settle(&folder, parts, &targets)).await?;
+    off_thread(move || settle(&folder, &parts, &targets)).await?;
     Ok(FinishedFrame {
         files,
         ..parcel.finished.clone()
@@ -159,7 +159,7 @@ fn make_folder(folder: &Path) -> Result<(), DeliveryError> {
 }
 
 /// Gives whole files their names and makes the names durable.
-fn settle(folder: &Path, parts: Vec<Part>, files: &[FrameFile]) -> Result<(), DeliveryError> {
+fn settle(folder: &Path, parts: &[Part], files: &[FrameFile]) -> Result<(), DeliveryError> {
     let mut folders = vec![folder.to_owned()];
     for (part, file) in parts.iter().zip(files) {
         let mut names: Vec<&str> = file.path.as_str().split('/').collect();

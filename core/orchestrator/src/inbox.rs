@@ -27,7 +27,7 @@ pub(crate) enum Message {
         answer: oneshot::Sender<Result<JobId, CommandError>>,
     },
     /// Somebody wants to know what only the whole farm can tell.
-    Ask(Box<dyn FnOnce(&Farm, Now) + Send>),
+    Ask(Question),
     /// A line for the diary that no fact stands behind.
     Note {
         weight: Weight,
@@ -37,6 +37,9 @@ pub(crate) enum Message {
     /// End after this turn.
     Stop,
 }
+
+/// Something asked of the whole farm; it sends its answer itself.
+pub(crate) type Question = Box<dyn FnOnce(&Farm, Now) + Send>;
 
 /// A job to be submitted.
 #[derive(Debug)]

@@ -292,8 +292,7 @@ impl Link {
                 signs(&|signs| signs.batch_over(key));
                 ours(key).map(|batch| Report::BatchEnded { batch, phase })
             }
-            // A batch that has started to load is known to have been taken; newer events are not for us.
-            AgentEvent::BatchPhase { .. } | AgentEvent::Unknown => None,
+            // A batch's phase shows in its frames, and events of newer versions are not for us.
             _ => None,
         };
         if let Some(report) = report {
@@ -352,7 +351,7 @@ impl Link {
         self.means
             .telemetry
             .note(self.agent.address(), |signs| signs.problem = Some(problem));
-        self.later(Duration::from_secs(2), |link| link.greet());
+        self.later(Duration::from_secs(2), Self::greet);
         false
     }
 
@@ -399,7 +398,7 @@ impl Link {
             }
             Err(error) => {
                 tracing::debug!(%error, "no list of batches");
-                self.later(Duration::from_secs(1), |link| link.list());
+                self.later(Duration::from_secs(1), Self::list);
             }
         }
     }

@@ -115,10 +115,9 @@ impl Links {
     }
 
     fn through(&self, farm: &Farm, node: NodeId, act: impl FnOnce(&Arc<Link>)) {
-        match self.link(farm, node) {
-            Some(link) => act(&link),
-            // Whoever is removed or was never reached needs nothing; its list mends the rest if it comes back.
-            None => tracing::debug!(%node, "no link to a node"),
+        // Whoever is removed or was never reached needs nothing; its list mends the rest if it comes back.
+        if let Some(link) = self.link(farm, node) {
+            act(&link);
         }
     }
 

@@ -1,6 +1,7 @@
 //! From what a journal gives back to a farm: the newest snapshot, then every fact since.
 
 use farmhand_engine::{Farm, Stamped, narrate};
+use farmhand_protocol::FarmId;
 use farmhand_protocol::farm::Note;
 
 use crate::journal::Remembered;
@@ -10,6 +11,16 @@ pub(crate) struct Recalled {
     pub(crate) farm: Farm,
     /// The diary of the facts that were replayed.
     pub(crate) notes: Vec<Note>,
+}
+
+impl Recalled {
+    /// A farm that begins.
+    pub(crate) fn nothing(farm: FarmId) -> Self {
+        Self {
+            farm: Farm::new(farm),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// Replays.

@@ -200,7 +200,7 @@ impl Below {
     fn numbered(&self, number: u32) -> Self {
         let mut parts = self.parts.clone();
         match parts.last_mut() {
-            Some(last) => last.push_str(&format!("-{number}")),
+            Some(last) => *last = format!("{last}-{number}"),
             None => parts.push(number.to_string()), // The root itself: a folder in it.
         }
         Self {

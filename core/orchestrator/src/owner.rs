@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::board::Painter;
-use crate::inbox::{CommandError, Message, Submission};
+use crate::inbox::{CommandError, Message, Question, Submission};
 use crate::journal::{DeliveredFrame, Journal, JournalError, Turn};
 use crate::links::Links;
 use crate::memory::recall;
@@ -45,7 +45,7 @@ struct Work {
     notes: Vec<Note>,
     turn: Turn,
     answers: Vec<Answer>,
-    questions: Vec<Box<dyn FnOnce(&Farm, Now) + Send>>,
+    questions: Vec<Question>,
     stop: bool,
 }
 

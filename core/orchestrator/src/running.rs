@@ -1,13 +1,15 @@
 //! Starting an orchestrator and stopping it. Starting is recovery: replay, connect, ask.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use farmhand_http::{Access, ListenError};
+use farmhand_engine::{Now, Policy};
+use farmhand_http::{Access, ListenError, Tokens};
 use farmhand_protocol::{BootId, FarmId};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,7 +20,7 @@ use crate::config::Config;
 use crate::delivery::clear_parts;
 use crate::front::Front;
 use crate::hold::{Hold, HoldError};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Message};
 use crate::journal::{Journal, JournalError, UsedKey};
 use crate::link::Means;
 use crate::links::Links;
@@ -29,6 +31,7 @@ use crate::scene::Stock;
 use crate::sqlite::{Deliveries, SqliteJournal, inspect};
 use crate::submissions::Submissions;
 use crate::telemetry::Telemetry;
+use crate::touched::Touched;
 
 /// Messages that may wait for the loop before senders wait.
 const INBOX: usize = 8192;
@@ -87,39 +90,66 @@ pub struct Running {
 /// # Errors
 /// When the data folder is held or damaged, or it cannot listen.
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let nodes = config
-        .nodes
-        .iter()
-        .map(|node| agent_address(node))
-        .collect::<Result<Vec<String>, AddressError>>()?;
-    let (data, output, allowed) = (
-        config.data.clone(),
-        config.output.clone(),
-        config.allow_output.clone(),
-    );
-    let opened = blocking(move || open(data, output, &allowed)).await?;
+    let nodes = config.nodes.iter().map(|node| agent_address(node));
+    let nodes = nodes.collect::<Result<Vec<String>, AddressError>>()?;
+    let (data, output) = (config.data.clone(), config.output.clone());
+    let allowed = config.allow_output.clone();
+    let opened = blocking(move || open(&data, &output, &allowed)).await?;
     let listener = farmhand_http::bind(config.listen, config.tokens.is_some()).await?;
     let address = listener.local_addr().map_err(|source| ListenError::Bind {
         address: config.listen,
         source,
     })?;
-    let blobs_folder = config.data.join("blobs");
-    let blobs = Blobs::open(blobs_folder.clone())
+    opened.hold.note(address)?;
+    let path = config.data.join("blobs");
+    let blobs = Blobs::open(path.clone())
         .await
-        .map_err(|source| StartError::Blobs {
-            path: blobs_folder,
-            source,
-        })?;
-    let Opened {
-        hold,
-        journal,
-        deliveries,
-        recalled,
-        keys,
-        roots,
-    } = opened;
-    let mut farm = recalled.farm;
-    farm.open(journal.epoch(), config.policy);
+        .map_err(|source| StartError::Blobs { path, source })?;
+    let stock = Stock::fill(config.scene, blobs.clone());
+    let farm = opened.recalled.farm.id();
+    let assembled = assemble(opened, blobs, stock, config.policy, config.tokens.clone(), &nodes);
+    let (inbox, front) = (assembled.inbox, assembled.front);
+    let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold)?;
+    let stop = CancellationToken::new();
+    let router = crate::http::router(front, Access::new(config.tokens, config.open_seed));
+    let stopping = stop.clone();
+    let server = tokio::spawn(async move {
+        let stopped = async move { stopping.cancelled().await };
+        if let Err(error) = farmhand_http::serve(listener, router, stopped, GRACE).await {
+            tracing::error!(%error, "the orchestrator no longer listens");
+        }
+    });
+    tokio::spawn(stop.clone().run_until_cancelled_owned(tell_time(inbox.clone())));
+    tracing::info!(%address, %farm, "orchestrator listens");
+    Ok(Running {
+        address,
+        farm,
+        inbox,
+        stop,
+        owner: Some(owner),
+        server: Some(server),
+    })
+}
+
+/// The parts, wired together, before anything runs but the links.
+struct Assembled {
+    inbox: Inbox,
+    waiting: mpsc::Receiver<Message>,
+    front: Front,
+    owner: Owner,
+    hold: Hold,
+}
+
+fn assemble(
+    opened: Opened,
+    blobs: Blobs,
+    stock: Stock,
+    policy: Policy,
+    tokens: Option<Tokens>,
+    nodes: &[String],
+) -> Assembled {
+    let Recalled { mut farm, notes } = opened.recalled;
+    farm.open(opened.journal.epoch(), policy);
     let (inbox, waiting) = Inbox::new(INBOX);
     let telemetry = Arc::new(Telemetry::default());
     let (boot, _) = Uuid::new_v4().as_u64_pair();
@@ -131,69 +161,57 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         telemetry,
         routes: Mutex::default(),
     };
-    let links = Arc::new(Links::new(means, config.tokens.clone()));
+    let links = Arc::new(Links::new(means, tokens));
     let started = Instant::now();
-    let now = farmhand_engine::Now {
+    let now = Now {
         since_start: Duration::ZERO,
         wall: jiff::Timestamp::now(),
     };
-    farm.addresses()
-        .iter()
-        .chain(&nodes)
-        .for_each(|address| links.connect(address));
+    for address in farm.addresses().iter().chain(nodes) {
+        links.connect(address);
+    }
     let addresses = || links.addresses();
     painter.draw_all(&farm, now, addresses);
-    painter.draw(
-        &farm,
-        now,
-        addresses,
-        crate::touched::Touched::default(),
-        recalled.notes,
+    painter.draw(&farm, now, addresses, Touched::default(), notes);
+    let submissions = Submissions::new(inbox.clone(), board, blobs, opened.roots, stock, opened.keys);
+    let front = Front::new(
+        farm.id(),
+        submissions,
+        Arc::clone(&links),
+        opened.deliveries,
+        started,
     );
-    let stock = Stock::fill(config.scene, blobs.clone());
-    let submissions = Submissions::new(inbox.clone(), board.clone(), blobs, roots, stock, keys);
-    let farm_id = farm.id();
-    let front = Front::new(farm_id, submissions, Arc::clone(&links), deliveries, started);
     let owner = Owner {
         farm,
-        policy: config.policy,
-        journal: Box::new(journal),
+        policy,
+        journal: Box::new(opened.journal),
         painter,
         links,
         started,
         ticked: started,
     };
-    hold.note(address)?;
-    let runtime = tokio::runtime::Handle::current();
-    let owner = std::thread::Builder::new()
-        .name("farm".to_owned())
-        .spawn(move || {
-            let _spawns_tasks = runtime.enter();
-            owner.run(waiting);
-            drop(hold); // Now the next orchestrator may open the folder.
-        })
-        .map_err(StartError::Thread)?;
-    let stop = CancellationToken::new();
-    let access = Access::new(config.tokens, config.open_seed);
-    let router = crate::http::router(front, access);
-    let stopping = stop.clone();
-    let server = tokio::spawn(async move {
-        let served =
-            farmhand_http::serve(listener, router, async move { stopping.cancelled().await }, GRACE).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the orchestrator no longer listens");
-        }
-    });
-    tokio::spawn(stop.clone().run_until_cancelled_owned(tell_time(inbox.clone())));
-    tracing::info!(%address, farm = %farm_id, "orchestrator listens");
-    Ok(Running {
-        address,
-        farm: farm_id,
+    Assembled {
         inbox,
-        stop,
-        owner: Some(owner),
-        server: Some(server),
-    })
+        waiting,
+        front,
+        owner,
+        hold: opened.hold,
+    }
+}
+
+fn run_owner(
+    owner: Owner,
+    waiting: mpsc::Receiver<Message>,
+    hold: Hold,
+) -> Result<JoinHandle<()>, StartError> {
+    let runtime = tokio::runtime::Handle::current();
+    let run = move || {
+        let _spawns_tasks = runtime.enter();
+        owner.run(waiting);
+        drop(hold); // Now the next orchestrator may open the folder.
+    };
+    let thread = std::thread::Builder::new().name("farm".to_owned());
+    thread.spawn(run).map_err(StartError::Thread)
 }
 
 impl Running {
@@ -249,8 +267,8 @@ struct Opened {
     roots: OutputRoots,
 }
 
-fn open(data: PathBuf, output: PathBuf, allowed: &[PathBuf]) -> Result<Opened, StartError> {
-    let hold = Hold::take(&data)?;
+fn open(data: &Path, output: &Path, allowed: &[PathBuf]) -> Result<Opened, StartError> {
+    let hold = Hold::take(data)?;
     let path = data.join("farm.db");
     // Looked at before it is written to, so that a damaged or newer file stays as it is.
     let remembered = inspect(&path)?;
@@ -259,19 +277,13 @@ fn open(data: PathBuf, output: PathBuf, allowed: &[PathBuf]) -> Result<Opened, S
         path: path.clone(),
         reason,
     })?;
-    let roots = OutputRoots::open(&output, allowed).map_err(|error| StartError::Output(error.to_string()))?;
+    let roots = OutputRoots::open(output, allowed).map_err(|error| StartError::Output(error.to_string()))?;
     let new_farm = FarmId(Uuid::new_v4());
     let mut journal = SqliteJournal::open(&path, new_farm)?;
-    let (recalled, keys) = match (recalled, remembered) {
-        (Some(recalled), Some(remembered)) => (recalled, remembered.keys),
-        _ => {
-            let remembered = journal.load()?;
-            let recalled = recall(&remembered).map_err(|reason| JournalError::Damaged {
-                path: path.clone(),
-                reason,
-            })?;
-            (recalled, remembered.keys)
-        }
+    let (recalled, keys) = match recalled.zip(remembered) {
+        Some((recalled, remembered)) => (recalled, remembered.keys),
+        // A farm that begins has no facts; the journal has settled its id.
+        None => (Recalled::nothing(journal.load()?.farm), Vec::new()),
     };
     for job in recalled.farm.job_ids() {
         if let Some(job) = recalled.farm.job(job) {

@@ -45,7 +45,7 @@ enum Stage {
 pub(crate) struct Stock(watch::Receiver<Stage>);
 
 /// A seed call waits so long for a scene in the making.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Stock {
     /// Waits for the scene in the background and takes its files into the blob store.

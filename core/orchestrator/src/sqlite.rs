@@ -1,4 +1,4 @@
-//! The journal as one SQLite file. Must not know what a fact means, or who asks for it.
+//! The journal as one `SQLite` file. Must not know what a fact means, or who asks for it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -394,7 +394,7 @@ impl Named<'_> {
         }
     }
 
-    /// An error while reading: damage where SQLite says so or finds what is not a journal's.
+    /// An error while reading: damage where `SQLite` says so or finds what is not a journal's.
     fn unreadable(self, source: rusqlite::Error) -> JournalError {
         use rusqlite::ErrorCode::{
             CannotOpen, DatabaseBusy, DatabaseLocked, PermissionDenied, SystemIoFailure,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use farmhand_engine::{Command, JobSpec};
 use farmhand_protocol::farm::{JobView, SubmitJob};
-use farmhand_protocol::{FrameSet, JobId, TreePath};
+use farmhand_protocol::{FrameSet, JobId, RenderSettings, TreePath};
 use tokio::sync::Mutex;
 
 use crate::blobs::{Blobs, SceneError};
@@ -140,7 +140,7 @@ impl Submissions {
             scene: ready.scene,
             frames,
             skipped: FrameSet::default(),
-            settings: Default::default(),
+            settings: RenderSettings::default(),
             priority: 0,
             output: String::new(), // Set by `folder_by_id`.
             written_by: ready.written_by,

@@ -1,4 +1,4 @@
-//! Tests of the SQLite journal.
+//! Tests of the `SQLite` journal.
 
 use uuid::Uuid;
 

@@ -1,0 +1,214 @@
+//! The seed contract and the edges of the API, on a real listener.
+
+use std::time::Duration;
+
+use crate::support::{FakeAgent, Farm, job, pixels};
+use farmhand_orchestrator::{Config, HoldError, StartError, start};
+use farmhand_protocol::Problem;
+use farmhand_protocol::farm::{FarmEvent, FarmView, JobState};
+use futures_util::StreamExt;
+use reqwest::StatusCode;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seed_contract_holds_word_for_word() {
+    let (_agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&address]).await;
+    let render = farm
+        .post("/render", serde_json::json!({ "from": 1, "to": 3 }))
+        .await;
+    assert_eq!(render.status(), StatusCode::ACCEPTED);
+    let location = render.headers()["location"].to_str().unwrap().to_owned();
+    let body: serde_json::Value = render.json().await.unwrap();
+    let id = body["jobId"].as_str().unwrap();
+    assert_eq!(location, format!("/status/{id}"));
+    loop {
+        let status = farm.http.get(farm.url(&location)).send().await.unwrap();
+        if status.status() == StatusCode::OK {
+            assert_eq!(status.text().await.unwrap(), "Job completed");
+            break;
+        }
+        assert_eq!(status.status(), StatusCode::ACCEPTED);
+        assert_eq!(status.headers()["location"].to_str().unwrap(), location);
+        assert_eq!(status.headers()["retry-after"], "5");
+        assert_eq!(status.text().await.unwrap(), "Job still running");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let picture = farm.output().join(format!("render-{id}/render_0002.png"));
+    assert_eq!(std::fs::read(picture).unwrap(), pixels(2i64.try_into().unwrap()));
+
+    for id in ["__proto__", "j99", "1", "j1%0A", "..%2F..", "constructor"] {
+        let unknown = farm
+            .http
+            .get(farm.url(&format!("/status/{id}")))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(unknown.status(), StatusCode::NOT_FOUND, "{id}");
+        assert_eq!(unknown.text().await.unwrap(), "Job not found");
+    }
+    for body in [
+        "",
+        "{",
+        "[]",
+        r#"{"from":1}"#,
+        r#"{"from":"1","to":2}"#,
+        r#"{"from":1.5,"to":2}"#,
+        r#"{"from":null,"to":2}"#,
+        r#"{"from":true,"to":2}"#,
+        r#"{"from":3,"to":2}"#,
+        r#"{"from":1,"to":1e9}"#,
+        r#"{"from":"$(reboot)","to":2}"#,
+    ] {
+        let refused = farm
+            .http
+            .post(farm.url("/render"))
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{body}");
+        let line = refused.text().await.unwrap();
+        assert!(!line.is_empty() && !line.contains('\n'), "{body}: {line:?}");
+    }
+    let huge = farm.http.post(farm.url("/render")).body(vec![b' '; 10 << 20]);
+    assert_eq!(huge.send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_cannot_be_rendered_is_refused_in_words() {
+    let farm = Farm::start(&[]).await;
+    let scene = farm.upload().await;
+    let problem = async |body: serde_json::Value| -> Problem {
+        let response = farm.post("/v1/jobs", body).await;
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        response.json().await.unwrap()
+    };
+    let unknown_scene = farmhand_protocol::SceneHash::of(b"never uploaded");
+    let missing = problem(job("castle", "1-5", unknown_scene)).await;
+    assert_eq!((missing.status, missing.kind.as_str()), (409, "scene-missing"));
+    assert_eq!(missing.missing, [unknown_scene.into()]);
+    for (field, value, kind) in [
+        ("output", serde_json::json!("../elsewhere"), "output-outside"),
+        ("output", serde_json::json!("/etc"), "output-outside"),
+        ("name", serde_json::json!("../castle"), "invalid"),
+        ("name", serde_json::json!(""), "invalid"),
+        ("priority", serde_json::json!(101), "invalid"),
+        ("frames", serde_json::json!("5-1"), "bad-body"),
+        ("colour", serde_json::json!("blue"), "bad-body"),
+    ] {
+        let mut body = job("castle", "1-5", scene);
+        body[field] = value;
+        let refused = problem(body).await;
+        assert_eq!(refused.kind, kind, "{field}: {refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_events_sees_a_job_from_its_submission_to_its_end() {
+    let (_agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&address]).await;
+    let stream = farm.http.get(farm.url("/v1/events")).send().await.unwrap();
+    let mut bytes = stream.bytes_stream();
+    let id = farm.submit("castle", "1-6").await;
+    let (mut text, mut delivered) = (String::new(), 0);
+    let mut ended = false;
+    let reading = async {
+        while !ended || delivered < 6 {
+            text.push_str(str::from_utf8(&bytes.next().await.unwrap().unwrap()).unwrap());
+            while let Some((message, rest)) = text.clone().split_once("\n\n") {
+                text = rest.to_owned();
+                let Some(data) = message.lines().find_map(|line| line.strip_prefix("data: ")) else {
+                    continue;
+                };
+                match serde_json::from_str(data).unwrap() {
+                    FarmEvent::Job { job } if job.id.to_string() == id => {
+                        ended = job.state == JobState::Completed;
+                    }
+                    FarmEvent::Frames { states, .. } => {
+                        let done = states
+                            .iter()
+                            .filter(|s| s.state == farmhand_protocol::farm::FrameState::Delivered);
+                        delivered += done.map(|s| s.frames.len()).sum::<u32>();
+                    }
+                    _ => {}
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading)
+        .await
+        .unwrap();
+    assert_eq!(delivered, 6, "each frame is delivered once");
+    let view: FarmView = farm.get("/v1/farm").await;
+    assert!(
+        view.notes.iter().any(|note| note.text.contains("castle")),
+        "{view:?}"
+    );
+    assert_eq!(view.nodes_ready, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_orchestrator_is_told_where_the_first_one_is() {
+    let mut farm = Farm::start(&[]).await;
+    let address = farm.url("");
+    let config = Config::new(
+        "127.0.0.1:0".parse().unwrap(),
+        farm.data(),
+        farm.data().join("output"),
+    );
+    match start(config).await {
+        Err(StartError::Hold(HoldError::Held {
+            holder: Some(holder), ..
+        })) => {
+            assert_eq!(format!("http://{}", holder.address), address);
+        }
+        other => panic!("{other:?}"),
+    }
+    farm.shutdown().await;
+    farm.start_again().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_named_and_left_as_it_is() {
+    let mut farm = Farm::start(&[]).await;
+    farm.shutdown().await;
+    let path = farm.data().join("farm.db");
+    let torn = b"not what it was".to_vec();
+    std::fs::write(&path, &torn).unwrap();
+    let error = farm.start_again().await.unwrap_err().to_string();
+    assert!(error.contains("farm.db") && error.contains("damaged"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), torn);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_token_every_call_but_health_asks_for_it_and_without_one_only_loopback_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || {
+        Config::new(
+            "127.0.0.1:0".parse().unwrap(),
+            folder.path().join("data"),
+            folder.path().join("output"),
+        )
+    };
+    let mut open = config();
+    open.listen = "0.0.0.0:0".parse().unwrap();
+    assert!(matches!(start(open).await, Err(StartError::Listen(_))));
+    let mut closed = config();
+    closed.tokens = Some(farmhand_http::Tokens::from_value("T", "0123456789abcdef").unwrap());
+    let running = start(closed).await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let status = async |path: &str, token: Option<&str>| {
+        let request = http.get(format!("http://{}{path}", running.address()));
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(status("/health", None).await, StatusCode::OK);
+    for path in ["/v1/jobs", "/v1/events", "/metrics", "/status/j1", "/nothing"] {
+        assert_eq!(status(path, None).await, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    assert_eq!(status("/metrics", Some("0123456789abcdef")).await, StatusCode::OK);
+    running.shutdown().await;
+}

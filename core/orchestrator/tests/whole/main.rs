@@ -1,0 +1,7 @@
+//! The whole orchestrator, with agents that paint text instead of pictures.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod api;
+mod delivery;
+mod support;
