@@ -1,0 +1,179 @@
+//! What the inspector says against what Blender says of the same files, made by that Blender.
+//!
+//! Needs `blender` on the PATH, and for a second version a Python with `bpy` named by `FARMHAND_BPY`; says
+//! so and passes where there is none.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use farmhand_blend::{AssetKind, Inspection, inspect};
+use serde_json::{Value, json};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenes/make.py");
+
+#[test]
+fn the_inspector_agrees_with_blender() {
+    let mut command = Command::new("blender");
+    command.args([
+        "-b",
+        "--factory-startup",
+        "--python-exit-code",
+        "7",
+        "--python",
+        SCRIPT,
+    ]);
+    if Command::new("blender").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no `blender` on the PATH");
+        return;
+    }
+    compare(command);
+}
+
+#[test]
+fn the_inspector_agrees_with_the_bpy_module() {
+    let Some(python) = std::env::var_os("FARMHAND_BPY") else {
+        eprintln!("skipped: FARMHAND_BPY names no Python with bpy");
+        return;
+    };
+    let mut command = Command::new(python);
+    command.arg(SCRIPT);
+    compare(command);
+}
+
+fn compare(mut command: Command) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command.arg("--").arg(folder.path()).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let answers = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("ANSWERS "))
+        .unwrap_or_else(|| panic!("{printed}\n{}", String::from_utf8_lossy(&output.stderr)));
+    let answers: Value = serde_json::from_str(answers).unwrap();
+    for (name, expected) in answers.as_object().unwrap() {
+        let path = folder.path().join(name);
+        let found = inspect(&path).unwrap();
+        agree(name, &found, expected);
+    }
+    let main = inspect(&folder.path().join("main.blend")).unwrap();
+    all_files_of_the_project_are_found(&main, &folder.path().canonicalize().unwrap());
+}
+
+fn agree(name: &str, found: &Inspection, expected: &Value) {
+    assert_eq!(json!(found.version), expected["version"], "{name}");
+    assert_eq!(json!(found.active_scene), expected["active_scene"], "{name}");
+
+    let mut scenes = json!(found.scenes);
+    let scenes = scenes.as_array_mut().unwrap();
+    scenes.sort_by_key(|scene| scene["name"].as_str().unwrap().to_owned());
+    assert_eq!(
+        scenes.len(),
+        expected["scenes"].as_array().unwrap().len(),
+        "{name}"
+    );
+    for (scene, expected) in scenes.iter_mut().zip(expected["scenes"].as_array().unwrap()) {
+        let mut outputs: Vec<Value> = scene["file_outputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                json!([
+                    one["node"],
+                    one["path"],
+                    one["file_format"],
+                    one["slots"],
+                    one["muted"]
+                ])
+            })
+            .collect();
+        outputs.sort_by_key(|one| one[0].as_str().unwrap().to_owned());
+        scene["file_outputs"] = Value::Array(outputs);
+        for (field, value) in expected.as_object().unwrap() {
+            assert_eq!(&scene[field], value, "{name}: {} {field}", expected["name"]);
+        }
+    }
+
+    let mut libraries: Vec<Value> = found
+        .libraries
+        .iter()
+        .map(|one| json!([one.path, one.resolved]))
+        .collect();
+    libraries.sort_by_key(ToString::to_string);
+    assert_eq!(json!(libraries), expected["libraries"], "{name}");
+
+    let known: Vec<Value> = found
+        .assets
+        .iter()
+        .map(|one| json!([one.kind, one.name, one.resolved, one.packed]))
+        .collect();
+    for asset in expected["assets"].as_array().unwrap() {
+        // Blender lists what it loads of a library, which may be less than the library refers to.
+        assert!(known.contains(asset), "{name}: {asset} is not in {known:#?}");
+    }
+
+    let mut scripts: Vec<&str> = found.scripts.iter().map(|script| script.name.as_str()).collect();
+    scripts.sort_unstable();
+    assert_eq!(json!(scripts), expected["scripts"], "{name}");
+}
+
+/// What the script put on the disk, and what of it each kind of asset must find.
+fn all_files_of_the_project_are_found(main: &Inspection, folder: &Path) {
+    let files = |kind: AssetKind, part: &str| -> Vec<PathBuf> {
+        let asset = main
+            .assets
+            .iter()
+            .find(|asset| asset.kind == kind && asset.resolved.contains(part))
+            .unwrap_or_else(|| panic!("no {kind:?} {part} in {:#?}", main.assets));
+        asset
+            .files
+            .iter()
+            .map(|file| Path::new(file).strip_prefix(folder).unwrap().to_owned())
+            .collect()
+    };
+    let frames = |count: usize, name: fn(usize) -> String| -> Vec<PathBuf> {
+        (1..=count).map(|number| name(number).into()).collect()
+    };
+    assert_eq!(
+        files(AssetKind::Sequence, "/seq/"),
+        frames(5, |number| format!("seq/plate_{number:04}.png"))
+    );
+    assert_eq!(
+        files(AssetKind::Sequence, "/strip"),
+        frames(3, |number| format!("strip/s_{number:04}.png"))
+    );
+    assert_eq!(
+        files(AssetKind::Image, "/strip/"),
+        [PathBuf::from("strip/s_0005.png")]
+    );
+    assert_eq!(
+        files(AssetKind::Udim, "/udim/"),
+        [1001, 1002, 1011].map(|tile| PathBuf::from(format!("udim/skin.{tile}.png")))
+    );
+    assert_eq!(
+        files(AssetKind::Volume, "smoke"),
+        frames(2, |number| format!("vol/smoke_{number:04}.vdb"))
+    );
+    assert_eq!(
+        files(AssetKind::Cache, "/cache/"),
+        [PathBuf::from("cache/tree.mdd")]
+    );
+    assert_eq!(
+        files(AssetKind::LightProfile, "/light/"),
+        [PathBuf::from("light/spot.ies")]
+    );
+    assert_eq!(
+        files(AssetKind::Image, "/bark.png"),
+        [PathBuf::from("lib/tex/bark.png")]
+    );
+    assert_eq!(main.scripted_drivers, 1);
+    let missing: Vec<&str> = main
+        .assets
+        .iter()
+        .filter(|asset| !asset.exists && !asset.optional)
+        .map(|asset| asset.name.as_str())
+        .collect();
+    assert_eq!(missing, ["film", "gone"], "{:#?}", main.assets);
+    assert_eq!(main.libraries.len(), 2);
+    assert!(main.libraries.iter().any(|library| library.indirect));
+}
