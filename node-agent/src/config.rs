@@ -63,8 +63,8 @@ impl Config {
             tags: Vec::new(),
             tokens: None,
             open_seed: false,
-            frame_timeout: Duration::from_secs(30 * 60),
-            idle: Duration::from_secs(10 * 60),
+            frame_timeout: Duration::from_mins(30),
+            idle: Duration::from_mins(10),
             grace: Duration::from_secs(8),
         }
     }

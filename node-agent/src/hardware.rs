@@ -74,6 +74,6 @@ pub(crate) fn host_name() -> String {
 /// Free space for us on the disk of `path`, in bytes; 0 if not known.
 pub(crate) fn disk_free(path: &Path) -> u64 {
     nix::sys::statvfs::statvfs(path).map_or(0, |disk| {
-        u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size())
+        disk.blocks_available().saturating_mul(disk.fragment_size())
     })
 }

@@ -41,7 +41,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Get a Blender: a Python environment with the official `bpy` from PyPI, found by agents by itself
+    /// Get a Blender: a Python environment with the official bpy from the Python package index
     ///
     /// Needs Python 3.11 with its venv module, 1 GB of disk, and the network. Run again, it only checks.
     Setup,
@@ -92,7 +92,9 @@ struct Run {
     #[arg(long, env = "FARMHAND_TAG", value_delimiter = ',', value_name = "TAG")]
     tag: Vec<String>,
 
-    /// File with the farm's token, which callers must show; FARMHAND_TOKEN may hold the token itself
+    /// File with the farm's token, which callers must show
+    ///
+    /// Without one, the variable `FARMHAND_TOKEN` may hold the token itself.
     #[arg(long, env = "FARMHAND_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 

@@ -251,8 +251,8 @@ impl<'a> Teller<'a> {
                 }
             }
             Sign::Samples(samples, memory) => {
-                self.progress.sample = samples.sample.or(self.progress.sample);
-                self.progress.samples = samples.samples.or(self.progress.samples);
+                self.progress.sample = samples.done.or(self.progress.sample);
+                self.progress.samples = samples.all.or(self.progress.samples);
                 self.progress.remaining_ms = samples.remaining_ms;
                 self.progress.memory_bytes = memory;
             }

@@ -103,8 +103,7 @@ impl Batch {
     pub(super) fn phase(&self) -> BatchPhase {
         match self.stage {
             Stage::Queued => BatchPhase::Queued,
-            Stage::Running { phase, .. } => phase,
-            Stage::Ended(phase) => phase,
+            Stage::Running { phase, .. } | Stage::Ended(phase) => phase,
         }
     }
 

@@ -18,7 +18,7 @@ const MOST_FORGOTTEN: usize = 20_000;
 /// Every batch that the agent answers for.
 #[derive(Debug)]
 pub(crate) struct Batches {
-    batches: HashMap<BatchKey, Batch>,
+    all: HashMap<BatchKey, Batch>,
     queue: VecDeque<BatchKey>,
     running: BTreeMap<u32, BatchKey>,
     slots: u32,
@@ -105,7 +105,7 @@ impl Batches {
     /// No batches yet. `epochs` are the highest seen of each farm.
     pub(crate) fn new(slots: u32, epochs: HashMap<FarmId, Epoch>) -> Self {
         Self {
-            batches: HashMap::new(),
+            all: HashMap::new(),
             queue: VecDeque::new(),
             running: BTreeMap::new(),
             slots,
@@ -118,7 +118,7 @@ impl Batches {
     /// Takes a batch of an earlier run back into the list.
     pub(crate) fn recover(&mut self, recovered: Recovered) {
         let key = key(&recovered.request);
-        self.batches.insert(key, Batch::recovered(recovered));
+        self.all.insert(key, Batch::recovered(recovered));
         self.ended.push_back(key);
     }
 
@@ -137,7 +137,7 @@ impl Batches {
         if request.epoch < seen {
             return Err(StartError::StaleEpoch { seen });
         }
-        if let Some(here) = self.batches.get(&key) {
+        if let Some(here) = self.all.get(&key) {
             let same = StartBatch {
                 epoch: here.request.epoch,
                 sources: here.request.sources.clone(),
@@ -165,7 +165,7 @@ impl Batches {
             changes.push(Change::Epoch(request.farm, request.epoch));
         }
         self.queue.insert(self.place(&request), key);
-        self.batches.insert(key, Batch::new(request.clone()));
+        self.all.insert(key, Batch::new(request.clone()));
         changes.extend([
             Change::Accepted(Box::new(request)),
             Change::Phase(key, BatchPhase::Queued),
@@ -206,7 +206,7 @@ impl Batches {
             return None;
         }
         let key = self.queue.pop_front()?;
-        let batch = self.batches.get_mut(&key)?;
+        let batch = self.all.get_mut(&key)?;
         batch.stage = Stage::Running {
             phase: BatchPhase::Loading,
             frame: None,
@@ -275,7 +275,7 @@ impl Batches {
         let Some(key) = self.running.remove(&slot) else {
             return Vec::new();
         };
-        let Some(batch) = self.batches.get_mut(&key) else {
+        let Some(batch) = self.all.get_mut(&key) else {
             return Vec::new();
         };
         let phase = match batch.stage {
@@ -291,7 +291,7 @@ impl Batches {
 
     /// Cancels a batch, or forgets one that has ended; nothing if it is unknown.
     pub(crate) fn cancel(&mut self, key: BatchKey) -> Option<(Cancelled, Vec<Change>)> {
-        let batch = self.batches.get_mut(&key)?;
+        let batch = self.all.get_mut(&key)?;
         match &mut batch.stage {
             Stage::Queued => {
                 self.queue.retain(|waiting| *waiting != key);
@@ -316,7 +316,7 @@ impl Batches {
 
     /// Takes back frames that have not begun; nothing if the batch is unknown.
     pub(crate) fn revoke(&mut self, key: BatchKey, frames: &FrameSet) -> Option<(FrameSet, Vec<Change>)> {
-        let batch = self.batches.get_mut(&key)?;
+        let batch = self.all.get_mut(&key)?;
         let revoked = batch.revoke(frames);
         let mut changes = Vec::new();
         if !revoked.is_empty() {
@@ -331,7 +331,7 @@ impl Batches {
 
     /// A frame was brought home; may be told again. Nothing if the batch or the frame is unknown.
     pub(crate) fn acknowledge(&mut self, key: BatchKey, frame: Frame) -> Option<Vec<Change>> {
-        let batch = self.batches.get_mut(&key)?;
+        let batch = self.all.get_mut(&key)?;
         if !batch.knows(frame) {
             return None;
         }
@@ -345,27 +345,27 @@ impl Batches {
 
     /// A finished frame that is in the spool.
     pub(crate) fn finished(&self, key: BatchKey, frame: Frame) -> Option<&FinishedFrame> {
-        self.batches.get(&key)?.finished(frame)
+        self.all.get(&key)?.finished(frame)
     }
 
     /// The first failed frame of a batch.
     pub(crate) fn first_failure(&self, key: BatchKey) -> Option<&FailedFrame> {
-        self.batches.get(&key)?.first_failure()
+        self.all.get(&key)?.first_failure()
     }
 
     /// Where a batch stands.
     pub(crate) fn phase(&self, key: BatchKey) -> Option<BatchPhase> {
-        self.batches.get(&key).map(Batch::phase)
+        self.all.get(&key).map(Batch::phase)
     }
 
     /// The report of one batch.
     pub(crate) fn report(&self, key: BatchKey) -> Option<BatchReport> {
-        self.batches.get(&key).map(|batch| batch.report(key))
+        self.all.get(&key).map(|batch| batch.report(key))
     }
 
     /// Reports of all batches.
     pub(crate) fn reports(&self) -> Vec<BatchReport> {
-        let mut keys: Vec<BatchKey> = self.batches.keys().copied().collect();
+        let mut keys: Vec<BatchKey> = self.all.keys().copied().collect();
         keys.sort_unstable();
         keys.into_iter().filter_map(|key| self.report(key)).collect()
     }
@@ -378,18 +378,18 @@ impl Batches {
     /// Scenes that are, or will be, rendered.
     pub(crate) fn scenes_in_use(&self) -> HashSet<SceneHash> {
         let live = self.queue.iter().chain(self.running.values());
-        live.filter_map(|key| self.batches.get(key))
+        live.filter_map(|key| self.all.get(key))
             .map(|batch| batch.request.scene)
             .collect()
     }
 
     fn of_slot(&mut self, slot: u32) -> Option<(BatchKey, &mut Batch)> {
         let key = *self.running.get(&slot)?;
-        self.batches.get_mut(&key).map(|batch| (key, batch))
+        self.all.get_mut(&key).map(|batch| (key, batch))
     }
 
     fn end(&mut self, key: BatchKey, phase: BatchPhase) -> Vec<Change> {
-        if let Some(batch) = self.batches.get_mut(&key) {
+        if let Some(batch) = self.all.get_mut(&key) {
             batch.put_back();
             batch.stage = Stage::Ended(phase);
             if phase == BatchPhase::Cancelled {
@@ -408,7 +408,7 @@ impl Batches {
         let mut place = 0;
         while self.ended.len() > MOST_ENDED && place < self.ended.len() {
             let key = self.ended[place];
-            if self.batches.get(&key).is_some_and(Batch::holds_frames) {
+            if self.all.get(&key).is_some_and(Batch::holds_frames) {
                 place += 1;
             } else {
                 self.ended.remove(place);
@@ -419,7 +419,7 @@ impl Batches {
     }
 
     fn forget(&mut self, key: BatchKey) -> Change {
-        self.batches.remove(&key);
+        self.all.remove(&key);
         if self.forgotten.names.insert(key) {
             self.forgotten.order.push_back(key);
         }

@@ -66,10 +66,10 @@ pub(crate) enum Message {
 /// Samples of a frame, as far as Blender tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub(crate) struct Samples {
-    #[serde(default)]
-    pub(crate) sample: Option<u32>,
-    #[serde(default)]
-    pub(crate) samples: Option<u32>,
+    #[serde(default, rename = "sample")]
+    pub(crate) done: Option<u32>,
+    #[serde(default, rename = "samples")]
+    pub(crate) all: Option<u32>,
     #[serde(default)]
     pub(crate) remaining_ms: Option<u64>,
 }
@@ -98,8 +98,8 @@ impl Samples {
         for part in parts {
             if let Some(counts) = part.strip_prefix("Sample ") {
                 let (done, all) = counts.split_once('/')?;
-                samples.sample = done.trim().parse().ok();
-                samples.samples = all.trim().parse().ok();
+                samples.done = done.trim().parse().ok();
+                samples.all = all.trim().parse().ok();
             } else if let Some(clock) = part.strip_prefix("Remaining:") {
                 samples.remaining_ms = clock_ms(clock.trim());
             }
@@ -128,7 +128,7 @@ mod tests {
                     Scene, ViewLayer | Sample 1/16";
         let samples = Samples::printed(line).unwrap();
         assert_eq!(
-            (samples.sample, samples.samples, samples.remaining_ms),
+            (samples.done, samples.all, samples.remaining_ms),
             (Some(1), Some(16), Some(60_870))
         );
         assert_eq!(Samples::printed("Saved: '/tmp/x.png'"), None);

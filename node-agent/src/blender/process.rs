@@ -138,12 +138,11 @@ impl Process {
 
     /// Waits for the end of one that is ending, kills it where that takes long, and says how it ended.
     pub(crate) async fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let status = match timeout(patience, self.child.wait()).await {
-            Ok(status) => status.ok(),
-            Err(_) => {
-                self.kill_group();
-                self.child.wait().await.ok()
-            }
+        let status = if let Ok(status) = timeout(patience, self.child.wait()).await {
+            status.ok()
+        } else {
+            self.kill_group();
+            self.child.wait().await.ok()
         };
         // What it printed last explains its end; a grandchild may hold the pipes open for longer.
         for reader in self.readers.drain(..) {

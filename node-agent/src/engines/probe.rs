@@ -10,7 +10,7 @@ use super::EnginePath;
 use crate::blender::{Command, Message, Spawner, ask, device};
 
 /// The module alone is 800 MB; the first import from a cold disk takes its time.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A Blender that answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

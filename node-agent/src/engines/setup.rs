@@ -1,4 +1,4 @@
-//! Getting a Blender without an installer: PyPI's `bpy` is an official build with denoiser and GPU kernels.
+//! Getting a Blender without an installer: `bpy` on the Python package index is an official build with denoiser and GPU kernels.
 
 use std::io;
 use std::path::{Path, PathBuf};

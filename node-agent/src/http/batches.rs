@@ -153,13 +153,12 @@ pub(super) async fn log(
         return Err(unknown(key));
     }
     let tail = tail.unwrap_or(usize::MAX);
-    let text = match agent.live_log(key) {
-        Some(log) => log.tail(tail).join("\n"),
-        None => {
-            let text = agent.spool.log(key).unwrap_or_default();
-            let lines: Vec<&str> = text.lines().collect();
-            lines[lines.len().saturating_sub(tail)..].join("\n")
-        }
+    let text = if let Some(log) = agent.live_log(key) {
+        log.tail(tail).join("\n")
+    } else {
+        let text = agent.spool.log(key).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(tail)..].join("\n")
     };
     Ok(if text.is_empty() { text } else { text + "\n" }.into_response())
 }

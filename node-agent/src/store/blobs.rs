@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
 /// What was touched within this time is not evicted: an upload of a scene's files is under way.
-const SETTLING: Duration = Duration::from_secs(600);
+const SETTLING: Duration = Duration::from_mins(10);
 
 /// A bounded store of blobs; the least recently used go first.
 #[derive(Debug)]
