@@ -58,7 +58,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether a path belongs to one of the four seed calls.
-fn is_seed_call(path: &str) -> bool {
+pub(crate) fn is_seed_call(path: &str) -> bool {
     matches!(path, "/job" | "/render") || path.starts_with("/job/") || path.starts_with("/status/")
 }
 

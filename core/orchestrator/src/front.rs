@@ -12,6 +12,7 @@ use farmhand_protocol::farm::{
     Page, SubmitJob, Why,
 };
 use farmhand_protocol::{BatchId, BatchKey, FarmId, Frame, FrameSet, JobId, NodeId, TreePath};
+use tokio_util::sync::CancellationToken;
 
 use crate::address::{AddressError, agent_address};
 use crate::blobs::Blobs;
@@ -32,6 +33,7 @@ struct Inner {
     links: Arc<Links>,
     deliveries: Arc<Deliveries>,
     started: Instant,
+    stop: CancellationToken,
 }
 
 /// Why a call gives nothing.
@@ -110,6 +112,7 @@ impl Front {
         links: Arc<Links>,
         deliveries: Deliveries,
         started: Instant,
+        stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             farm,
@@ -117,6 +120,7 @@ impl Front {
             links,
             deliveries: Arc::new(deliveries),
             started,
+            stop,
         }))
     }
 
@@ -126,6 +130,11 @@ impl Front {
 
     pub(crate) fn board(&self) -> &Board {
         &self.0.submissions.board
+    }
+
+    /// Resolves when the orchestrator stops: what would go on for ever ends then.
+    pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.stop.clone().cancelled_owned()
     }
 
     pub(crate) fn uptime(&self) -> Duration {
@@ -203,7 +212,8 @@ impl Front {
         if let Some(wait) = wait {
             let mut views = self.board().watch();
             let ended = views.wait_for(|views| views.jobs.get(&id).is_none_or(|job| job.state.has_ended()));
-            let _shown_as_it_stands = tokio::time::timeout(wait.min(LONGEST_WAIT), ended).await;
+            let stopped = self.0.stop.run_until_cancelled(ended);
+            let _shown_as_it_stands = tokio::time::timeout(wait.min(LONGEST_WAIT), stopped).await;
         }
         let detail = self
             .inbox()

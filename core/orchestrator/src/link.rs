@@ -238,7 +238,11 @@ impl Link {
                     self.greet();
                 }
                 Received::Lost { error, .. } => {
-                    self.state().is_open = false;
+                    {
+                        let mut state = self.state();
+                        state.is_open = false;
+                        state.node = None; // Whoever answers next says first who it is.
+                    }
                     self.means.telemetry.note(self.agent.address(), |signs| {
                         signs.problem = Some(error);
                         signs.slots.clear();

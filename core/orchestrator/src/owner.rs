@@ -297,3 +297,101 @@ fn delivered(stamped: &Stamped) -> Option<DeliveredFrame> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use farmhand_engine::Command;
+    use farmhand_protocol::{BootId, Epoch, FarmId};
+
+    use super::*;
+    use crate::blobs::Blobs;
+    use crate::inbox::Inbox;
+    use crate::journal::Remembered;
+    use crate::link::Means;
+    use crate::sqlite::SqliteJournal;
+    use crate::telemetry::Telemetry;
+
+    /// A journal on a disk that is full from time to time.
+    struct Flaky {
+        journal: SqliteJournal,
+        is_full: Arc<AtomicBool>,
+    }
+
+    impl Journal for Flaky {
+        fn epoch(&self) -> Epoch {
+            self.journal.epoch()
+        }
+        fn commit(&mut self, turn: &Turn) -> Result<(), JournalError> {
+            if self.is_full.swap(false, Ordering::SeqCst) {
+                let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+                return Err(JournalError::Store {
+                    path: "farm.db".into(),
+                    source: rusqlite::Error::SqliteFailure(full, None),
+                });
+            }
+            self.journal.commit(turn)
+        }
+        fn load(&mut self) -> Result<Remembered, JournalError> {
+            self.journal.load()
+        }
+        fn wants_snapshot(&self) -> bool {
+            true // After every turn: so that a reload reads snapshots too.
+        }
+        fn snapshot(&mut self, state: &str) -> Result<(), JournalError> {
+            self.journal.snapshot(state)
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_could_not_be_made_durable_never_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = FarmId(uuid::Uuid::from_u128(7));
+        let journal = SqliteJournal::open(&folder.path().join("farm.db"), id).unwrap();
+        let is_full = Arc::new(AtomicBool::new(false));
+        let (inbox, waiting) = Inbox::new(64);
+        let telemetry = Arc::new(Telemetry::default());
+        let (painter, _board) = Painter::new(BootId(1), Arc::clone(&telemetry));
+        let means = Means {
+            farm: id,
+            inbox: inbox.clone(),
+            blobs: Blobs::open(folder.path().join("blobs")).await.unwrap(),
+            telemetry,
+            routes: Mutex::default(),
+        };
+        let owner = Owner {
+            farm: Farm::new(id),
+            policy: Policy::default(),
+            journal: Box::new(Flaky {
+                journal,
+                is_full: Arc::clone(&is_full),
+            }),
+            painter,
+            links: Arc::new(Links::new(means, None)),
+            started: Instant::now(),
+            ticked: Instant::now(),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let running = std::thread::spawn(move || {
+            let _spawns_tasks = runtime.enter();
+            owner.run(waiting);
+        });
+        let add = |port: u16| Command::AddNode {
+            address: format!("http://127.0.0.1:{port}"),
+        };
+        inbox.command(add(9)).await.unwrap();
+        is_full.store(true, Ordering::SeqCst);
+        let refused = inbox.command(add(10)).await;
+        assert!(matches!(refused, Err(CommandError::NotDurable(_))), "{refused:?}");
+        inbox.command(add(11)).await.unwrap();
+        let addresses = inbox.ask(|farm, _| farm.addresses()).await.unwrap();
+        assert_eq!(
+            addresses.into_iter().collect::<Vec<_>>(),
+            ["http://127.0.0.1:11", "http://127.0.0.1:9"]
+        );
+        inbox.stop().await;
+        running.join().unwrap();
+    }
+}

@@ -107,10 +107,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .map_err(|source| StartError::Blobs { path, source })?;
     let stock = Stock::fill(config.scene, blobs.clone());
     let farm = opened.recalled.farm.id();
-    let assembled = assemble(opened, blobs, stock, config.policy, config.tokens.clone(), &nodes);
+    let stop = CancellationToken::new();
+    let farm_wide = FarmWide {
+        policy: config.policy,
+        tokens: config.tokens.clone(),
+        nodes,
+        stop: stop.clone(),
+    };
+    let assembled = assemble(opened, blobs, stock, farm_wide);
     let (inbox, front) = (assembled.inbox, assembled.front);
     let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold)?;
-    let stop = CancellationToken::new();
     let router = crate::http::router(front, Access::new(config.tokens, config.open_seed));
     let stopping = stop.clone();
     let server = tokio::spawn(async move {
@@ -140,14 +146,16 @@ struct Assembled {
     hold: Hold,
 }
 
-fn assemble(
-    opened: Opened,
-    blobs: Blobs,
-    stock: Stock,
+/// Settings that reach into every part.
+struct FarmWide {
     policy: Policy,
     tokens: Option<Tokens>,
-    nodes: &[String],
-) -> Assembled {
+    nodes: Vec<String>,
+    stop: CancellationToken,
+}
+
+fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> Assembled {
+    let policy = farm_wide.policy;
     let Recalled { mut farm, notes } = opened.recalled;
     farm.open(opened.journal.epoch(), policy);
     let (inbox, waiting) = Inbox::new(INBOX);
@@ -161,13 +169,13 @@ fn assemble(
         telemetry,
         routes: Mutex::default(),
     };
-    let links = Arc::new(Links::new(means, tokens));
+    let links = Arc::new(Links::new(means, farm_wide.tokens));
     let started = Instant::now();
     let now = Now {
         since_start: Duration::ZERO,
         wall: jiff::Timestamp::now(),
     };
-    for address in farm.addresses().iter().chain(nodes) {
+    for address in farm.addresses().iter().chain(&farm_wide.nodes) {
         links.connect(address);
     }
     let addresses = || links.addresses();
@@ -180,6 +188,7 @@ fn assemble(
         Arc::clone(&links),
         opened.deliveries,
         started,
+        farm_wide.stop,
     );
     let owner = Owner {
         farm,

@@ -1,17 +1,22 @@
 //! The table of contents of the API.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, head, post};
-use farmhand_http::{Access, AfterEvent, Json, Query, Reject};
+use farmhand_http::{Access, AfterEvent, Json, Query, Reject, refuse_oversized};
 use farmhand_protocol::farm::FarmView;
+use futures_util::StreamExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{blobs, jobs, metrics, nodes, seed};
 use crate::front::Front;
+
+/// Longest body of a call that is no upload, in bytes. A frame set of a million lone frames fits.
+const LARGEST_BODY: usize = 8 << 20;
 
 /// All routes, behind the token rule.
 pub(crate) fn router(front: Front, access: Access) -> Router {
@@ -42,8 +47,14 @@ pub(crate) fn router(front: Front, access: Access) -> Router {
         .route("/v1/nodes/{id}/drain", post(nodes::drain))
         .route("/v1/nodes/{id}/resume", post(nodes::resume))
         .route("/metrics", get(metrics::show))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(
+            LARGEST_BODY as u64,
+            refuse_oversized,
+        ))
         .merge(uploads)
         .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(access, Access::check))
         .layer(CatchPanicLayer::new())
         .with_state(front)
@@ -53,10 +64,17 @@ async fn unknown() -> Reject {
     Reject::new(StatusCode::NOT_FOUND, "not-found", "there is no such call")
 }
 
+async fn not_allowed() -> Reject {
+    let said = "this call does not exist with that method";
+    Reject::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", said)
+}
+
 async fn farm(State(front): State<Front>) -> Json<FarmView> {
     Json(front.farm())
 }
 
 async fn events(State(front): State<Front>, Query(after): Query<AfterEvent>) -> Response {
-    front.board().events.respond(after.after.as_deref())
+    let response = front.board().events.respond(after.after.as_deref());
+    let stopping = front.stopping();
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopping)))
 }

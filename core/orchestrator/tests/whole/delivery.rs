@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{FakeAgent, Farm, job, pixels, until};
 use farmhand_protocol::agent::FrameFile;
-use farmhand_protocol::farm::{FrameState, JobState, NodeView, Page};
+use farmhand_protocol::farm::{FarmView, FrameState, FrameView, JobState, NodeView, Page};
 use farmhand_protocol::{BlobHash, Frame};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -188,4 +188,58 @@ async fn an_address_without_an_agent_is_shown_with_the_reason() {
         nodes.items.is_empty()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_cannot_be_written_waits_until_it_can_and_is_not_rendered_again() {
+    let (agent, address) = FakeAgent::start().await;
+    agent.state().is_held = true;
+    let farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-2").await;
+    let folder = farm.output().join("castle");
+    let outside = farm.data().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::remove_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(&outside, &folder).unwrap();
+    agent.state().is_held = false;
+    until("people are told", async || {
+        let view: FarmView = farm.get("/v1/farm").await;
+        view.notes.iter().any(|note| note.text.contains("is a link"))
+    })
+    .await;
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+    std::fs::remove_file(&folder).unwrap();
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    assert_eq!(farm.files("castle").len(), 4);
+    assert_eq!(agent.state().rendered.len(), 2);
+    assert!(farm.job(&id).await.attempts.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_are_listed_page_by_page_and_by_state() {
+    let (agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-10x2,20").await;
+    farm.end_of(&id).await;
+    agent.state().is_held = true;
+    farm.post(&format!("/v1/jobs/{id}/retry"), json!({ "frames": "5" }))
+        .await;
+    let mut path = format!("/v1/jobs/{id}/frames?limit=2");
+    let mut seen = Vec::new();
+    loop {
+        let page: Page<FrameView> = farm.get(&path).await;
+        seen.extend(page.items.iter().map(|view| view.frame.get()));
+        let Some(next) = page.next else { break };
+        path = format!("/v1/jobs/{id}/frames?limit=2&cursor={next}");
+    }
+    assert_eq!(seen, [1, 3, 5, 7, 9, 20]);
+    let delivered: Page<FrameView> = farm
+        .get(&format!("/v1/jobs/{id}/frames?state=delivered&limit=3"))
+        .await;
+    let delivered: Vec<i32> = delivered.items.iter().map(|view| view.frame.get()).collect();
+    assert_eq!(delivered, [1, 3, 7]);
+    let jobs: Page<serde_json::Value> = farm.get("/v1/jobs?name=CAST&user=ana").await;
+    assert_eq!(jobs.items.len(), 1);
+    let none: Page<serde_json::Value> = farm.get("/v1/jobs?state=failed").await;
+    assert!(none.items.is_empty());
 }
