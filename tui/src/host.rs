@@ -138,10 +138,9 @@ impl Host {
 
     /// Resolves when it ends without having been asked to.
     pub(crate) async fn failed(&mut self) -> color_eyre::Report {
-        match (&mut self.ended).await {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => eyre!("the orchestrator ended by itself"),
-        }
+        let ended = (&mut self.ended).await;
+        let error = ended.ok().and_then(Result::err);
+        error.unwrap_or_else(|| eyre!("the orchestrator ended by itself"))
     }
 
     /// Stops it: what was decided is on disk, the data folder is free afterwards. Nodes render on.

@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn times_and_sizes_read_well() {
         assert_eq!(duration(Duration::from_secs(25)), "0:25");
-        assert_eq!(duration(Duration::from_secs(3840)), "1:04:00");
+        assert_eq!(duration(Duration::from_mins(64)), "1:04:00");
         assert_eq!(duration(Duration::from_hours(51)), "2d 03h");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_500_000), "1.4 MiB");

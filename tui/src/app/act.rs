@@ -239,7 +239,10 @@ fn cancel_dialog(model: &Model) -> Option<Dialog> {
         Subject::Job(job) => {
             let counts = &job.counts;
             let left = counts.total() - counts.delivered - counts.failed - counts.cancelled;
-            let mut lines = vec![format!("{} not delivered become cancelled.", words::frames(left))];
+            let mut lines = vec![format!(
+                "{} not delivered will be cancelled.",
+                words::frames(left)
+            )];
             lines.extend(lost_frames(model, |progress_job, _| progress_job == Some(job.id)));
             lines.push(format!("{} stay in their folder.", delivered(counts.delivered)));
             Some(Dialog::confirm(
@@ -257,7 +260,7 @@ fn cancel_dialog(model: &Model) -> Option<Dialog> {
                 .difference(&batch.delivered)
                 .difference(&batch.failed);
             let mut lines = vec![format!(
-                "{} left ({left}) become cancelled.",
+                "{} left ({left}) will be cancelled.",
                 words::frames(left.len())
             )];
             lines.extend(lost_frames(model, |_, progress_batch| progress_batch == batch.id));

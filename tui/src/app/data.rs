@@ -54,6 +54,7 @@ pub(crate) struct NodeRow {
 
 /// Which tables have other rows than before.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each table")]
 pub(crate) struct Changed {
     pub(crate) jobs: bool,
     pub(crate) nodes: bool,
@@ -181,8 +182,7 @@ impl Farm {
                 }
                 changed.notes = true;
             }
-            // The job's own view carries its counts.
-            FarmEvent::Frames { .. } | FarmEvent::Reset | FarmEvent::Unknown => {}
+            // Frames are counted in the job's own view; of other kinds we know nothing.
             _ => {}
         }
         changed

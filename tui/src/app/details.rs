@@ -16,6 +16,8 @@ pub(crate) struct Details {
     pub(crate) job: Option<JobId>,
     pub(crate) lines: Vec<String>,
     pub(crate) scroll: usize,
+    /// The job has changed since it was read.
+    pub(crate) stale: bool,
 }
 
 impl Details {
@@ -26,6 +28,7 @@ impl Details {
             job: Some(job),
             lines: vec!["reading ...".to_owned()],
             scroll: 0,
+            stale: false,
         }
     }
 
@@ -50,6 +53,7 @@ impl Details {
             job: None,
             lines,
             scroll: 0,
+            stale: false,
         }
     }
 
@@ -100,6 +104,7 @@ impl Details {
             job: None,
             lines,
             scroll: 0,
+            stale: false,
         }
     }
 
@@ -119,6 +124,7 @@ impl Details {
             job: None,
             lines,
             scroll: 0,
+            stale: false,
         }
     }
 }

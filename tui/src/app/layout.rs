@@ -47,7 +47,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Nothing where the screen is smaller than [`MIN_SIZE`].
-    pub(crate) fn of(size: Size, focus: Panel, node_rows: usize) -> Option<Self> {
+    pub(crate) fn of(size: Size, focus: Panel, job_rows: usize, node_rows: usize) -> Option<Self> {
         if size.width < MIN_SIZE.width || size.height < MIN_SIZE.height {
             return None;
         }
@@ -57,13 +57,15 @@ impl Layout {
         let side_by_side = width >= 96 && body >= 20;
         let event_line = !side_by_side && focus != Panel::Events && body >= 18;
         let body = body - u16::from(event_line);
+        // Each table as tall as its rows, within a share; what is left goes to the lower panels.
+        let wanted = |rows: usize, least: u16| {
+            let rows = u16::try_from(rows).unwrap_or(u16::MAX);
+            rows.saturating_add(3).max(least)
+        };
+        let nodes = wanted(node_rows, if node_rows == 0 { 7 } else { 5 }).min((body * 40 / 100).max(4));
         let lower = (body * 32 / 100).max(4);
-        let wanted = u16::try_from(node_rows)
-            .unwrap_or(u16::MAX)
-            .saturating_add(3)
-            .max(if node_rows == 0 { 7 } else { 5 });
-        let nodes = wanted.min((body * 40 / 100).max(4));
-        let jobs = body - lower - nodes;
+        let jobs = wanted(job_rows, 6).min(body - lower - nodes);
+        let lower = body - jobs - nodes;
         let (jobs, nodes, lower) = (row(1, jobs), row(1 + jobs, nodes), row(1 + jobs + nodes, lower));
         let (batches, events) = if side_by_side {
             let left = (width * 44 / 100).max(48);
@@ -107,10 +109,11 @@ mod tests {
     proptest! {
         #[test]
         fn every_panel_stands_within_the_screen_and_on_no_other(
-            width in 0_u16..400, height in 0_u16..400, focus in 0_usize..4, nodes in 0_usize..2000,
+            width in 0_u16..400, height in 0_u16..400, focus in 0_usize..4, jobs in 0_usize..50,
+            nodes in 0_usize..2000,
         ) {
             let size = Size::new(width, height);
-            let layout = Layout::of(size, Panel::ALL[focus], nodes);
+            let layout = Layout::of(size, Panel::ALL[focus], jobs, nodes);
             prop_assert_eq!(layout.is_some(), width >= 60 && height >= 16);
             let Some(layout) = layout else { return Ok(()) };
             let areas: Vec<Rect> = [layout.header, layout.jobs, layout.nodes, layout.message, layout.footer]

@@ -159,7 +159,7 @@ impl Model {
 
     /// Areas of the farm screen; nothing where the terminal is too small.
     pub(crate) fn layout(&self) -> Option<Layout> {
-        Layout::of(self.size, self.focus, self.node_rows.len())
+        Layout::of(self.size, self.focus, self.job_rows.len(), self.node_rows.len())
     }
 
     pub(crate) fn selected_job(&self) -> Option<&JobView> {

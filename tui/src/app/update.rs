@@ -29,7 +29,7 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
             if model.toast.as_ref().is_some_and(|toast| toast.until <= now) {
                 model.toast = None;
             }
-            Vec::new()
+            refresh_details(model)
         }
         Msg::Signal(signal) => receive(model, signal),
         Msg::FarmLoaded { generation, result } => farm_loaded(model, generation, result),
@@ -108,8 +108,15 @@ fn receive(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
         FarmSignal::Event(event) => {
             let about = match &event {
                 FarmEvent::Batch { batch } => Some(batch.job),
+                FarmEvent::Job { job } => Some(job.id),
                 _ => None,
             };
+            if let Some(Screen::Details(details)) = model.screens.last_mut()
+                && details.job.is_some()
+                && details.job == about
+            {
+                details.stale = true;
+            }
             let changed = model.farm.apply(event, model.now);
             if changed.jobs {
                 model.settle_jobs();
@@ -125,6 +132,21 @@ fn receive(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
             }
             read_selected_job(model)
         }
+    }
+}
+
+/// Reads the job of a page of details anew where it has changed, at most once a second.
+fn refresh_details(model: &mut Model) -> Vec<Command> {
+    match model.screens.last_mut() {
+        Some(Screen::Details(details)) if details.stale => {
+            details.stale = false;
+            details
+                .job
+                .map(|job| Command::LoadJob { job })
+                .into_iter()
+                .collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use farmhand_client::FarmSignal;
-use farmhand_protocol::farm::{BatchState, FarmEvent, JobState, NodeState};
+use farmhand_protocol::farm::{BatchState, FarmEvent, FrameCounts, JobState, NodeState};
 use farmhand_protocol::{BatchId, JobId, NodeId};
 use std::time::Duration;
 use uuid::Uuid;
@@ -58,7 +58,7 @@ fn cancelling_a_job_asks_and_names_the_frames_that_are_lost() {
     assert!(acts(&press(&mut model, "c")).is_empty());
     let lines = dialog(&model).lines.join("\n");
     assert!(
-        lines.contains("93 frames not delivered become cancelled"),
+        lines.contains("93 frames not delivered will be cancelled"),
         "{lines}"
     );
     assert!(lines.contains("Frame 156 at 75 % is lost"), "{lines}");
@@ -175,7 +175,7 @@ fn the_selection_stays_on_its_job_when_jobs_come_and_go() {
     let mut model = busy(100, 30);
     press(&mut model, "j");
     assert_eq!(model.jobs.selected(), Some(&JobId(8)));
-    let mut urgent = job(10, "urgent", JobState::Waiting, Default::default());
+    let mut urgent = job(10, "urgent", JobState::Waiting, FrameCounts::default());
     urgent.priority = 99;
     event(
         &mut model,
@@ -210,7 +210,7 @@ fn events_that_overtake_a_snapshot_are_not_undone_by_it() {
     let Some(Command::LoadFarm { generation }) = commands.first() else {
         panic!("{commands:?}")
     };
-    let mut finished = job(9, "titles", JobState::Completed, Default::default());
+    let mut finished = job(9, "titles", JobState::Completed, FrameCounts::default());
     finished.counts.delivered = 30;
     event(
         &mut model,
@@ -317,7 +317,7 @@ fn every_footer_hint_of_the_farm_screen_does_something() {
 #[test]
 fn all_ways_to_move_work_in_every_list() {
     let mut model = showing(fixture::snapshot(), 60, 16);
-    let many = |count: u64| (1..=count).map(|id| job(id, "x", JobState::Waiting, Default::default()));
+    let many = |count: u64| (1..=count).map(|id| job(id, "x", JobState::Waiting, FrameCounts::default()));
     for job in many(50) {
         event(&mut model, FarmEvent::Job { job: Box::new(job) });
     }
@@ -406,7 +406,7 @@ fn the_form_reads_the_file_and_submits_what_was_typed() {
     };
     let taken = Msg::Submitted {
         generation: *generation,
-        result: Ok(Box::new(job(3, "a", JobState::Waiting, Default::default()))),
+        result: Ok(Box::new(job(3, "a", JobState::Waiting, FrameCounts::default()))),
     };
     update(&mut model, taken);
     assert_eq!(

@@ -1,4 +1,8 @@
 //! What may be written behind `farmhand`.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are help texts, printed as they stand"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -17,15 +17,15 @@ pub(crate) async fn fetch(farm: &FarmClient, id: JobId, folder: PathBuf, wait: b
         return conclude(&ended, false);
     }
     let mut fetcher = FrameFetcher::new(farm.clone(), id, folder.clone());
-    let fetched = fetch_with_retry(&mut fetcher).await?;
-    let known = match fetched.known {
+    let brought = fetch_with_retry(&mut fetcher).await?;
+    let known = match brought.known {
         0 => String::new(),
         known => format!(", {known} were there already"),
     };
     Ok(print::text(&format!(
         "{} files ({}) in {}{known}\n",
-        fetched.files,
-        words::bytes(fetched.bytes),
+        brought.files,
+        words::bytes(brought.bytes),
         folder.display()
     ))?)
 }

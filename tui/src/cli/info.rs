@@ -53,11 +53,11 @@ pub(crate) async fn info(common: &Common, as_json: bool) -> Result<()> {
         ("farm", &info.farm),
         ("", &info.farm_state),
     ];
-    let lines: String = rows
+    let lines: Vec<String> = rows
         .iter()
         .map(|(label, value)| format!("{label:<10}{value}\n"))
         .collect();
-    Ok(print::text(&lines)?)
+    Ok(print::text(&lines.concat())?)
 }
 
 fn token_source(common: &Common, place: &Place) -> String {

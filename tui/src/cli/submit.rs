@@ -128,9 +128,9 @@ pub(crate) async fn fetch_with_retry(fetcher: &mut FrameFetcher) -> Result<farmh
             })
             .await;
         match pass {
-            Ok(fetched) => {
+            Ok(brought) => {
                 bar.finish_and_clear();
-                return Ok(fetched);
+                return Ok(brought);
             }
             Err(farmhand_client::FetchError::Call(error)) if tries < 5 && error.is_passing() => {
                 tries += 1;
@@ -142,18 +142,15 @@ pub(crate) async fn fetch_with_retry(fetcher: &mut FrameFetcher) -> Result<farmh
 }
 
 fn state_line(job: &JobView) -> String {
-    let mut line = job.state.word().to_owned();
-    if job.counts.failed > 0 {
-        line += &format!(", {} failed", job.counts.failed);
-    }
-    if let Some(eta) = job.eta_ms.filter(|_| !job.state.has_ended()) {
-        line += &format!(", {} left", words::duration(Duration::from_millis(eta)));
-    } else if job.state == JobState::Waiting
-        && let Some(reason) = &job.reason
-    {
-        line += &format!(": {reason}");
-    }
-    line
+    let eta = job.eta_ms.filter(|_| !job.state.has_ended());
+    let failed = (job.counts.failed > 0).then(|| format!("{} failed", job.counts.failed));
+    let left = eta.map(|eta| format!("{} left", words::duration(Duration::from_millis(eta))));
+    let reason = job.reason.clone().filter(|_| job.state == JobState::Waiting);
+    [Some(job.state.word().to_owned()), failed, left, reason]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The last line: success, or an error with the reason.

@@ -35,7 +35,7 @@ pub(crate) fn hits(typed: &str, blends_only: bool) -> Vec<PathHit> {
             wanted.then(|| {
                 let hit = PathHit {
                     path: format!("{folder}{name}{slash}"),
-                    size: kind.is_file().then(|| kind.len()),
+                    size: kind.is_file().then_some(kind.len()),
                 };
                 (kind.is_file(), hit)
             })

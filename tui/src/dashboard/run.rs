@@ -106,7 +106,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
             }
         }
         changed = true;
-        update(&mut model, Msg::Tick(Timestamp::now()));
+        model.now = Timestamp::now();
         for message in messages {
             for command in update(&mut model, message) {
                 match command {

@@ -120,12 +120,12 @@ fn under_line(form: &SubmitForm, field: Field, look: Look) -> Option<(String, ra
     if let Some(error) = form.error(field) {
         return Some((format!("✗ {error}"), look.bad()));
     }
-    if field == Field::Frames {
-        if let Ok(frames) = form.text(Field::Frames).parse::<FrameSet>() {
-            let from_file = matches!(&form.own_range, Some(Ok(Some(range))) if *range == frames);
-            let from_file = if from_file { ", the file's own range" } else { "" };
-            return Some((format!("{}{from_file}", words::frames(frames.len())), look.good()));
-        }
+    if field == Field::Frames
+        && let Ok(frames) = form.text(Field::Frames).parse::<FrameSet>()
+    {
+        let from_file = matches!(&form.own_range, Some(Ok(Some(range))) if *range == frames);
+        let from_file = if from_file { ", the file's own range" } else { "" };
+        return Some((format!("{}{from_file}", words::frames(frames.len())), look.good()));
     }
     (form.focus == field).then(|| (field.hint().to_owned(), look.faint()))
 }

@@ -10,6 +10,10 @@ pub(crate) struct Look {
     pub(crate) colour: bool,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "whoever draws asks the look; that some answers need no colour is its own affair"
+)]
 impl Look {
     /// What the environment asks for: `NO_COLOR` and `TERM=dumb` turn colours off.
     pub(crate) fn from_environment() -> Self {

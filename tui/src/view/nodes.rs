@@ -75,15 +75,14 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
             false => Mark::None,
         };
         let slot = node.view.running.get(id.place);
-        match note(node, slot, model) {
-            Some(words) => noted_row(&columns, node, words, mark, (model, look), place, buffer),
-            None => {
-                let cells = columns
-                    .iter()
-                    .map(|column| content(column, node, id, slot, model, look))
-                    .collect();
-                row(&columns, cells, mark, look, place, buffer);
-            }
+        if let Some(words) = note(node, slot, model) {
+            noted_row(&columns, node, words, mark, (model, look), place, buffer);
+        } else {
+            let cells = columns
+                .iter()
+                .map(|column| content(column, node, id, slot, model, look))
+                .collect();
+            row(&columns, cells, mark, look, place, buffer);
         }
     }
 }

@@ -111,33 +111,45 @@ pub(crate) fn row<K>(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let mut spans = vec![Span::raw(match mark {
-        Mark::None => "  ",
-        Mark::Selected | Mark::Focused => "▶ ",
-    })];
-    for (fitted, cell) in columns.iter().zip(cells) {
-        let single = cell.len() == 1;
-        for span in cell {
-            if single {
-                let text = fit(&span.content, fitted.width, fitted.column.right);
-                spans.push(Span::styled(text, span.style));
-            } else {
-                spans.push(span); // Pieces come with their widths.
-            }
-        }
-        spans.push(Span::raw(" ".repeat(GAP)));
-    }
     let style = match mark {
         Mark::Focused => look.selected(),
         Mark::Selected => look.strong(),
         Mark::None => Style::new(),
     };
-    let line_area = Rect {
+    let mut spans = vec![Span::styled(if mark == Mark::None { "  " } else { "▶ " }, style)];
+    for (fitted, cell) in columns.iter().zip(cells) {
+        match &cell[..] {
+            [span] => {
+                let text = fit(&span.content, fitted.width, fitted.column.right);
+                // Reversed colours of many kinds make a patchwork.
+                let own = if mark == Mark::Focused {
+                    Style::new()
+                } else {
+                    span.style
+                };
+                spans.push(Span::styled(text, own.patch(style)));
+            }
+            // Pieces come with their widths; a bar reads wrong when reversed.
+            _ => spans.extend(cell),
+        }
+        spans.push(Span::styled(" ".repeat(GAP), style));
+    }
+    let line = Line::from(spans);
+    let used = u16::try_from(line.width()).unwrap_or(u16::MAX).min(area.width);
+    let rest = Rect {
+        x: area.x + used,
+        width: area.width - used,
         height: 1.min(area.height),
         ..area
     };
-    Line::from(spans).render(line_area, buffer);
-    buffer.set_style(line_area, style);
+    line.render(
+        Rect {
+            height: 1.min(area.height),
+            ..area
+        },
+        buffer,
+    );
+    buffer.set_style(rest, style);
 }
 
 #[cfg(test)]

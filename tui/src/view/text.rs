@@ -63,11 +63,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 /// A bar of `width` cells, `part` of `whole` full.
 pub(crate) fn bar(part: u64, whole: u64, width: usize) -> (String, String) {
     let cells = u64::try_from(width).unwrap_or(0);
-    let full = if whole == 0 {
-        0
-    } else {
-        (part.min(whole) * cells) / whole
-    };
+    let full = (part.min(whole) * cells).checked_div(whole).unwrap_or(0);
     // Something done is shown, and something missing too.
     let full = full.max(u64::from(part > 0 && cells > 0)).min(cells);
     let full = if part < whole && full == cells {
