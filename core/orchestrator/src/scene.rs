@@ -1,12 +1,14 @@
-//! The default scene: what the seed call renders. It may still be in the making when the orchestrator starts.
+//! The default scene: what the seed call renders. Made when the first such call comes: a farm that gets none pays
+//! nothing for it.
 
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use farmhand_protocol::{BlenderVersion, Manifest, SceneHash};
 use tokio::fs::File;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::io::ReaderStream;
 
 use crate::blobs::Blobs;
@@ -42,18 +44,24 @@ enum Stage {
 
 /// The default scene of one orchestrator.
 #[derive(Debug, Clone)]
-pub(crate) struct Stock(watch::Receiver<Stage>);
+pub(crate) struct Stock {
+    wanted: Arc<Notify>,
+    stage: watch::Receiver<Stage>,
+}
 
 /// A seed call waits so long for a scene in the making.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Stock {
-    /// Waits for the scene in the background and takes its files into the blob store.
+    /// Makes the scene in the background once it is wanted, and takes its files into the blob store.
     pub(crate) fn fill(scene: Option<SceneInTheMaking>, blobs: Blobs) -> Self {
         let none = || Stage::Failed("this farm has no default scene: start it with --scene FILE".to_owned());
         let (stage, seen) = watch::channel(if scene.is_some() { Stage::Making } else { none() });
+        let wanted = Arc::new(Notify::new());
         if let Some(scene) = scene {
+            let wanted = wanted.clone();
             tokio::spawn(async move {
+                wanted.notified().await;
                 let taken = match scene.await {
                     Ok(scene) => take_in(scene, &blobs).await,
                     Err(error) => Err(error),
@@ -64,12 +72,13 @@ impl Stock {
                 stage.send_replace(taken.map_or_else(Stage::Failed, Stage::Ready));
             });
         }
-        Self(seen)
+        Self { wanted, stage: seen }
     }
 
-    /// The scene, waited for if it is in the making.
+    /// The scene, made if it is not yet, and waited for.
     pub(crate) async fn scene(&self) -> Result<Ready, String> {
-        let mut seen = self.0.clone();
+        self.wanted.notify_one();
+        let mut seen = self.stage.clone();
         let made = seen.wait_for(|stage| !matches!(stage, Stage::Making));
         match tokio::time::timeout(PATIENCE, made).await {
             Ok(Ok(stage)) => match &*stage {
