@@ -99,7 +99,7 @@ struct Run {
     token_file: Option<PathBuf>,
 
     /// Let anyone use `POST /job` and `GET /job/<pid>` without the token
-    #[arg(long, env = "FARMHAND_OPEN_SEED")]
+    #[arg(long, env = "FARMHAND_OPEN_SEED", value_parser = clap::builder::BoolishValueParser::new())]
     open_seed: bool,
 
     /// Seconds without any sign of Blender after which a frame has failed
@@ -115,11 +115,18 @@ struct Run {
     grace: u64,
 }
 
-fn main() -> Result<ExitCode> {
-    color_eyre::config::HookBuilder::default()
-        .display_env_section(false)
-        .install()?;
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match begin(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            // What went wrong and what to do; where in the code is nobody's business.
+            let _closed = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn begin(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Some(Command::Setup) => setup(),
         None => {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use farmhand_protocol::agent::{AgentEvent, FailedFrame, FinishedFrame, FrameFile, Progress, StartBatch};
 use farmhand_protocol::{BatchKey, BlobHash, Failure, FailureKind, FarmId, Frame, TreePath};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, Live};
 use crate::blender::{Loaded, NoFrame, Rendered, Sign, Warm, Watch};
@@ -66,8 +65,6 @@ struct Work<'a> {
     key: BatchKey,
     request: &'a StartBatch,
     live: Live,
-    /// Cancelled when the batch is stopped, or the agent lets nothing go on.
-    stop: CancellationToken,
 }
 
 impl Slot<'_> {
@@ -77,21 +74,7 @@ impl Slot<'_> {
             batch: request.batch,
         };
         let live = self.agent.live_of(key);
-        let stop = live.stop.child_token();
-        let killing = self.agent.killing.clone();
-        let (stopped, stopping) = (stop.clone(), stop.clone());
-        let _kill_stops = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
-            tokio::select! {
-                () = killing.cancelled() => stopping.cancel(),
-                () = stopped.cancelled() => {}
-            }
-        }));
-        let work = Work {
-            key,
-            request,
-            live,
-            stop,
-        };
+        let work = Work { key, request, live };
         let mut loaded = None;
         while !self.agent.stopping.is_cancelled()
             && let Some(frame) = self.take_frame()
@@ -178,7 +161,8 @@ impl Slot<'_> {
         let seconds = work.request.settings.frame_timeout_seconds;
         let watch = Watch {
             timeout: seconds.map_or(agent.config.frame_timeout, |s| Duration::from_secs(s.into())),
-            cancel: &work.stop,
+            cancel: &work.live.stop,
+            kill: &agent.killing,
             log: &work.live.log,
         };
         let mut teller = Teller::new(&agent, self.number, work.key, frame);

@@ -390,6 +390,47 @@ async fn a_frame_without_a_sign_of_life_fails_and_a_stopped_agent_answers_for_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_blender_that_dies_is_replaced_and_its_frame_says_how_it_died() {
+    let mut node = Node::start(|_| {}).await;
+    let plain = node.upload(&scene("plain")).await;
+    node.post(&node.request(1, plain, "1")).await;
+    node.until(1, |report| report.phase.has_ended()).await;
+    kill_blenders(node.data.path()); // While it is idle: nobody's loss.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    node.post(&node.request(2, plain, "2")).await;
+    let report = node.until(2, |report| report.phase.has_ended()).await;
+    assert_eq!(report.finished.len(), 1, "{report:?}");
+
+    let slow = node.upload(&scene("slow")).await;
+    node.post(&node.request(3, slow, "1")).await;
+    node.until(3, |report| report.phase == BatchPhase::Rendering)
+        .await;
+    kill_blenders(node.data.path());
+    let report = node.until(3, |report| report.phase.has_ended()).await;
+    assert_eq!(
+        report.failed[0].failure.kind,
+        FailureKind::BlenderKilled,
+        "{report:?}"
+    );
+    assert!(report.failed[0].failure.message.contains("SIGKILL"), "{report:?}");
+    node.stop().await;
+}
+
+/// Kills the Blenders that run the driver of this data folder.
+fn kill_blenders(data: &Path) {
+    let driver = data.join("data/driver.py");
+    let driver = driver.to_str().unwrap();
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let id = process.file_name().to_str().and_then(|name| name.parse().ok());
+        if let Some(id) = id.filter(|_| String::from_utf8_lossy(&command).contains(driver)) {
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGKILL)
+                .unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_of_the_seed_call_ends_in_its_own_folder() {
     let mut node = Node::start(|config| config.scene = Some(scene("plain"))).await;
     let body = r#"{"from": 2, "to": 3}"#;

@@ -122,6 +122,17 @@ impl Process {
         self.heard.recv().await.unwrap_or(Heard::Gone)
     }
 
+    /// Whether it went while nobody listened. Forgets what it said meanwhile: that was about something past.
+    pub(crate) fn has_gone(&mut self) -> bool {
+        loop {
+            match self.heard.try_recv() {
+                Ok(Heard::Gone) | Err(mpsc::error::TryRecvError::Disconnected) => return true,
+                Ok(Heard::Driver(_) | Heard::Print(_)) => {}
+                Err(mpsc::error::TryRecvError::Empty) => return false,
+            }
+        }
+    }
+
     /// Its process id while it is not reaped.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()

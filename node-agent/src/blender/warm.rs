@@ -37,6 +37,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) timeout: Duration,
     /// Cancelled when the frame is not wanted any more.
     pub(crate) cancel: &'a CancellationToken,
+    /// Cancelled when there is no time to be gentle.
+    pub(crate) kill: &'a CancellationToken,
     /// Where Blender prints.
     pub(crate) log: &'a Arc<Log>,
 }
@@ -97,7 +99,8 @@ impl Warm {
         watch: &Watch<'_>,
         mut sign: impl FnMut(Sign),
     ) -> Result<Rendered, NoFrame> {
-        if self.running.as_ref().is_none_or(|(loaded, _)| loaded != wanted) {
+        let fits = |(loaded, process): &mut (Loaded, Process)| loaded == wanted && !process.has_gone();
+        if !self.running.as_mut().is_some_and(fits) {
             self.leave().await;
             let process = self.load(wanted, watch, &mut sign).await?;
             self.running = Some((wanted.clone(), process));
@@ -241,6 +244,10 @@ async fn listen(
                 }
                 *kill_at = Some(Instant::now() + SOFT_CANCEL);
             }
+            () = watch.kill.cancelled() => {
+                process.kill().await;
+                return Err(NoFrame::Cancelled);
+            }
             () = sleep_until(quiet_until) => {
                 process.kill().await;
                 let message = format!("no sign of Blender for {} s {when}", watch.timeout.as_secs());
@@ -309,6 +316,7 @@ pub(crate) async fn ask(
     let watch = Watch {
         timeout: patience,
         cancel: &never,
+        kill: &never,
         log: &log,
     };
     let mut process = Process::start(spawner, engine, driver, Arc::clone(&log))
