@@ -47,6 +47,12 @@ pub(crate) struct LibraryReference {
     pub(crate) packed: bool,
     /// The file knows it only through another library.
     pub(crate) indirect: bool,
+    /// Where it lay in memory; datablocks packed from it say so.
+    pub(crate) address: u64,
+    /// Holds what was linked from this other library and is in the file now.
+    archive_of: Option<u64>,
+    /// Something is linked from it.
+    used: bool,
 }
 
 #[derive(Default)]
@@ -96,11 +102,11 @@ impl Visit for Reader {
                     self.open_scene = global.pointer("curscene");
                 }
             }
-            b"SC\0\0" => self.scenes.extend(scene::read(data, address, self.version)),
+            b"SC\0\0" => self.scene(address, data),
             b"NT\0\0" => self.node_tree(address, data),
             b"OB\0\0" => self.name(address, data.first("Object").map(|object| object.id_name())),
             b"ID\0\0" => self.linked(address, data),
-            b"LI\0\0" => self.library(data),
+            b"LI\0\0" => self.library(address, data),
             b"TX\0\0" => self.text(data),
             _ => {}
         }
@@ -124,6 +130,15 @@ impl Visit for Reader {
 }
 
 impl Reader {
+    fn scene(&mut self, address: u64, data: &Datablock<'_>) {
+        let lead = data.lead();
+        if let Some(packed) = lead.filter(|lead| lead.pointer("id.lib").is_some()) {
+            self.linked_scenes.push(packed.id_name());
+            return;
+        }
+        self.scenes.extend(scene::read(data, address, self.version));
+    }
+
     fn name(&mut self, address: u64, name: Option<String>) {
         if let Some(name) = name {
             self.names.insert(address, name.into_boxed_str());
@@ -140,22 +155,28 @@ impl Reader {
     /// A datablock that is in a library: only its name is here.
     fn linked(&mut self, address: u64, data: &Datablock<'_>) {
         let Some(id) = data.first("ID") else { return };
+        // They are written behind their library.
+        if let Some(library) = self.libraries.last_mut() {
+            library.used = true;
+        }
         if id.bytes("name").is_some_and(|name| name.starts_with(b"SC")) {
             self.linked_scenes.push(id.id_name());
         }
         self.name(address, Some(id.id_name()));
     }
 
-    fn library(&mut self, data: &Datablock<'_>) {
+    fn library(&mut self, address: u64, data: &Datablock<'_>) {
         let Some(library) = data.first("Library") else {
             return;
         };
-        // An archive holds what was linked from a library and is in this file now.
-        let archive = library.pointer("archive_parent_library").is_some();
+        let archive_of = library.pointer("archive_parent_library");
         self.libraries.push(LibraryReference {
             path: external::stored_path(&library).to_vec(),
-            packed: archive || library.pointer("packedfile").is_some(),
+            packed: library.pointer("packedfile").is_some(),
             indirect: library.pointer("parent").is_some(),
+            address,
+            archive_of,
+            used: false,
         });
     }
 
@@ -182,7 +203,7 @@ impl Reader {
         let scenes = self.scenes.into_iter().map(|found| {
             let mut scene = found.scene;
             let camera = found.camera.and_then(|address| names.get(&address));
-            scene.camera = camera.map(|name| name.to_string());
+            scene.camera = camera.map(ToString::to_string);
             add_outputs_of_groups(&mut scene, found.trees, &trees);
             scene
         });
@@ -190,7 +211,7 @@ impl Reader {
             version: [major, minor, self.subversion],
             scenes: scenes.collect(),
             active_scene,
-            libraries: self.libraries,
+            libraries: needed(self.libraries),
             references: self.references,
             scripts: self.scripts,
             scripted_drivers: self.scripted_drivers,
@@ -198,6 +219,20 @@ impl Reader {
             incomplete: self.incomplete,
         }
     }
+}
+
+/// A library that nothing is linked from is forgotten when the file is opened, unless it was packed.
+fn needed(mut libraries: Vec<LibraryReference>) -> Vec<LibraryReference> {
+    let archived: HashSet<u64> = libraries
+        .iter()
+        .filter_map(|library| library.archive_of)
+        .collect();
+    libraries.retain_mut(|library| {
+        let archived = library.archive_of.is_some() || archived.contains(&library.address);
+        library.packed |= archived && !library.used;
+        library.used || archived
+    });
+    libraries
 }
 
 /// Groups may use each other in circles; each counts once.

@@ -16,6 +16,8 @@ pub(crate) struct Reference {
     pub(crate) packed: bool,
     /// Blender makes it itself where it is missing.
     pub(crate) optional: bool,
+    /// The library, by address, that the datablock came from and that its path is relative to.
+    pub(crate) library: Option<u64>,
 }
 
 /// Which files a path stands for.
@@ -79,6 +81,7 @@ impl Reference {
             spread: Spread::One,
             packed: false,
             optional: false,
+            library: None,
         }
     }
 
@@ -121,6 +124,10 @@ pub(crate) fn read(code: [u8; 4], data: &Datablock<'_>) -> Vec<Reference> {
             .all(node)
             .filter(|node| node.int("mode") == Some(NODE_READS_FILE));
         found.extend(external.filter_map(|node| Some(Reference::new(kind, "", node.bytes("filepath")?))));
+    }
+    let library = data.lead().and_then(|lead| lead.pointer("id.lib"));
+    for reference in &mut found {
+        reference.library = library;
     }
     found.retain(|reference| {
         reference.packed || !reference.path.is_empty() || reference.spread == Spread::DiskCache
@@ -187,7 +194,7 @@ fn images(data: &Datablock<'_>) -> Vec<Reference> {
     found
 }
 
-fn single(data: &Datablock<'_>, kind: &str, asset: AssetKind) -> Vec<Reference> {
+fn single(data: &Datablock<'_>, kind: &'static str, asset: AssetKind) -> Vec<Reference> {
     data.first(kind)
         .map(|record| {
             let packed = record.pointer("packedfile").is_some() || record.pointer("newpackedfile").is_some();

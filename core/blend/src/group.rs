@@ -91,20 +91,25 @@ pub(crate) struct Datablock<'a> {
 }
 
 impl<'a> Datablock<'a> {
+    /// The datablock's own struct, or what was kept of its start.
+    pub(crate) fn lead(&self) -> Option<Record<'a>> {
+        let block = self.group.blocks.first()?;
+        records(self.dna, block, &self.group.bytes).next()
+    }
+
     /// All structs of this kind, in the file's order.
-    pub(crate) fn all(&self, kind: &str) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let wanted = self.dna.index_of(kind);
+    pub(crate) fn all(&self, kind: &'static str) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let dna = self.dna;
         let bytes = &self.group.bytes;
         self.group
             .blocks
             .iter()
-            .filter(move |block| wanted == Some(block.shape))
+            .filter(move |block| dna.get(block.shape).is_some_and(|one| dna.name_of(one) == kind))
             .flat_map(move |block| records(dna, block, bytes))
     }
 
     /// The first struct of this kind.
-    pub(crate) fn first(&self, kind: &str) -> Option<Record<'a>> {
+    pub(crate) fn first(&self, kind: &'static str) -> Option<Record<'a>> {
         self.all(kind).next()
     }
 

@@ -4,10 +4,8 @@ use crate::group::Datablock;
 use crate::record::Record;
 
 /// Values that `IDProperty.type` names.
-const FLOAT: i64 = 2;
 const INT: i64 = 1;
 const GROUP: i64 = 6;
-const DOUBLE: i64 = 8;
 const BOOLEAN: i64 = 10;
 
 /// The most properties of one group looked at: a list that leads in circles ends here.
@@ -49,7 +47,6 @@ impl<'d, 'a> Properties<'d, 'a> {
         let property = self.find(name)?;
         match property.int("type") {
             Some(INT | BOOLEAN) => property.int("data.val").map(|value| value != 0),
-            Some(FLOAT | DOUBLE) => None,
             _ => None,
         }
     }

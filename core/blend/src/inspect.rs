@@ -1,6 +1,6 @@
 //! A .blend and all libraries behind it, as one inspection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::contents::Contents;
@@ -112,7 +112,17 @@ impl<'d, D: Disk> Survey<'d, D> {
             file: &file,
             is_library: node != 0,
         };
+        let homes: HashMap<u64, PathBuf> = contents
+            .libraries
+            .iter()
+            .map(|library| (library.address, paths::resolve(&library.path, origin.folder())))
+            .collect();
         for reference in std::mem::take(&mut contents.references) {
+            let home = reference.library.and_then(|library| homes.get(&library));
+            let origin = home.map_or(origin, |file| Origin {
+                file,
+                is_library: true,
+            });
             self.assets.push(self.locator.locate(reference, origin));
         }
         for name in std::mem::take(&mut contents.scripts) {
@@ -195,6 +205,16 @@ impl<'d, D: Disk> Survey<'d, D> {
     }
 
     fn finish(mut self, inspection: &mut Inspection) {
+        // What was packed from a library is met again in that library.
+        let mut seen = HashSet::new();
+        self.assets.retain(|asset| {
+            seen.insert((
+                asset.kind,
+                asset.name.clone(),
+                asset.resolved.clone(),
+                asset.library.clone(),
+            ))
+        });
         for asset in &self.assets {
             if !asset.exists && !asset.packed && !asset.optional {
                 let first = asset.missing.first().unwrap_or(&asset.resolved);

@@ -31,6 +31,10 @@ pub struct Inspection {
 }
 
 /// A scene's settings, as they are stored.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent switches of Blender's"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Scene {
     /// Its name.
@@ -133,7 +137,7 @@ pub enum AssetKind {
     Movie,
     /// A font.
     Font,
-    /// An OpenVDB file, or one for each frame.
+    /// An `OpenVDB` file, or one for each frame.
     Volume,
     /// Alembic, USD, point caches, simulations: files or folders.
     Cache,

@@ -65,6 +65,8 @@ pub(crate) struct Interest {
     object: Option<u32>,
     nodes_modifier: Option<u32>,
     id_size: usize,
+    /// Datablocks may be here that were linked from a library: then each one's head is wanted.
+    has_archives: bool,
     /// The current group has a modifier whose folders are in texts behind pointers.
     raw_in_object: bool,
 }
@@ -88,6 +90,10 @@ impl Interest {
             object: dna.index_of("Object"),
             nodes_modifier: dna.index_of("NodesModifierData"),
             id_size: id.map_or(0, |id| id.size),
+            has_archives: dna
+                .index_of("Library")
+                .and_then(|index| dna.field(dna.get(index)?, "archive_parent_library"))
+                .is_some(),
             raw_in_object: false,
         }
     }
@@ -124,6 +130,7 @@ impl Interest {
             .and_then(|index| *self.by_struct.get(index)?);
         match owners {
             Some(owners) if owners.is_empty() || owners.contains(&owner) => Keep::All,
+            _ if self.has_archives && head.code[2..] == [0, 0] => Keep::Start(self.id_size),
             _ => Keep::Nothing,
         }
     }

@@ -3,12 +3,15 @@
 //! An uncompressed file is jumped through; gzip and zstd are unpacked as they are read and thrown away.
 //! It must not know what the bytes mean.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use crate::inspect_error::InspectError;
 
 /// What is read at a time from an uncompressed file: jumps longer than this cost a seek and no reading.
 const BUFFER: usize = 16 << 10;
+
+/// What is unpacked at a time.
+const UNPACKED_BUFFER: usize = 64 << 10;
 
 /// A compressed file may unpack to this, or to [`BOMB_RATIO`] times its size where that is more.
 const BOMB_FLOOR: u64 = 1 << 30;
@@ -28,17 +31,14 @@ pub(crate) enum Source<'r, R: Read + Seek> {
         /// Bytes from here to the file's end.
         left: u64,
     },
-    /// Compressed; the bytes that it may still unpack to.
+    /// Compressed.
     Packed {
-        reader: Box<dyn Read + 'r>,
-        budget: Budget,
+        reader: BufReader<Box<dyn Read + 'r>>,
+        /// How much more it may unpack to.
+        left: u64,
+        /// How much it might unpack to from its start.
+        allowed: u64,
     },
-}
-
-/// How much more a compressed file may unpack to.
-pub(crate) struct Budget {
-    left: u64,
-    whole: u64,
 }
 
 impl<'r, R: Read + Seek> Source<'r, R> {
@@ -48,7 +48,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         file.rewind().map_err(InspectError::from_read)?;
         let mut reader = BufReader::with_capacity(BUFFER, file);
         let start = reader.fill_buf().map_err(InspectError::from_read)?;
-        let reader: Box<dyn Read + 'r> = if start.starts_with(&GZIP) {
+        let unpacked: Box<dyn Read + 'r> = if start.starts_with(&GZIP) {
             Box::new(flate2::bufread::MultiGzDecoder::new(reader))
         } else if start.starts_with(&ZSTD) {
             let mut decoder =
@@ -60,10 +60,11 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         } else {
             return Ok(Self::Plain { reader, left: length });
         };
-        let whole = length.saturating_mul(BOMB_RATIO).max(BOMB_FLOOR);
+        let allowed = length.saturating_mul(BOMB_RATIO).max(BOMB_FLOOR);
         Ok(Self::Packed {
-            reader,
-            budget: Budget { left: whole, whole },
+            reader: BufReader::with_capacity(UNPACKED_BUFFER, unpacked),
+            left: allowed,
+            allowed,
         })
     }
 
@@ -71,19 +72,14 @@ impl<'r, R: Read + Seek> Source<'r, R> {
     pub(crate) fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize, InspectError> {
         let mut filled = 0;
         while filled < buffer.len() {
-            let got = match self {
-                Self::Plain { reader, .. } => reader.read(&mut buffer[filled..]),
-                Self::Packed { reader, .. } => reader.read(&mut buffer[filled..]),
-            };
-            match got {
-                Ok(0) => break,
-                Ok(count) => {
-                    filled += count;
-                    self.passed(count as u64)?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(InspectError::from_read(error)),
+            let ready = self.ready()?;
+            if ready.is_empty() {
+                break;
             }
+            let count = ready.len().min(buffer.len() - filled);
+            buffer[filled..filled + count].copy_from_slice(&ready[..count]);
+            filled += count;
+            self.consume(count)?;
         }
         Ok(filled)
     }
@@ -98,36 +94,23 @@ impl<'r, R: Read + Seek> Source<'r, R> {
 
     /// Passes over bytes without keeping them.
     pub(crate) fn skip(&mut self, length: u64) -> Result<(), InspectError> {
-        match self {
-            Self::Plain { reader, left } => {
-                // Seeking beyond the end would succeed, and the file would only seem whole.
-                if length > *left {
-                    return Err(InspectError::Truncated);
-                }
-                let jump = i64::try_from(length).map_err(|_| InspectError::Truncated)?;
-                reader.seek_relative(jump).map_err(InspectError::from_read)?;
-                self.passed(length)
-            }
-            Self::Packed { reader, budget } => {
-                if length > budget.left {
-                    // Not worth unpacking first: it is cut off or a bomb, and one can only tell by trying.
-                    let allowed = budget.left;
-                    let passed = io::copy(&mut reader.take(allowed), &mut io::sink())
-                        .map_err(InspectError::from_read)?;
-                    return Err(if passed < allowed {
-                        InspectError::Truncated
-                    } else {
-                        budget.bomb()
-                    });
-                }
-                let passed =
-                    io::copy(&mut reader.take(length), &mut io::sink()).map_err(InspectError::from_read)?;
-                if passed < length {
-                    return Err(InspectError::Truncated);
-                }
-                self.passed(length)
-            }
+        if let Self::Plain { reader, left } = self {
+            // Seeking beyond the end would succeed, and the file would only seem whole.
+            *left = left.checked_sub(length).ok_or(InspectError::Truncated)?;
+            let jump = i64::try_from(length).map_err(|_| InspectError::Truncated)?;
+            return reader.seek_relative(jump).map_err(InspectError::from_read);
         }
+        let mut to_go = length;
+        while to_go > 0 {
+            let ready = self.ready()?.len();
+            if ready == 0 {
+                return Err(InspectError::Truncated);
+            }
+            let count = usize::try_from(to_go).map_or(ready, |most| ready.min(most));
+            self.consume(count)?;
+            to_go -= count as u64;
+        }
+        Ok(())
     }
 
     /// The last bytes of an uncompressed file, up to this many; the source stands anywhere afterwards.
@@ -147,21 +130,32 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         Ok(bytes)
     }
 
-    fn passed(&mut self, count: u64) -> Result<(), InspectError> {
+    /// What has been read already, or is read now; empty at the file's end.
+    fn ready(&mut self) -> Result<&[u8], InspectError> {
         match self {
-            Self::Plain { left, .. } => *left = left.saturating_sub(count),
-            Self::Packed { budget, .. } => {
-                budget.left = budget.left.checked_sub(count).ok_or_else(|| budget.bomb())?;
+            Self::Plain { reader, .. } => reader.fill_buf(),
+            Self::Packed { reader, .. } => reader.fill_buf(),
+        }
+        .map_err(InspectError::from_read)
+    }
+
+    fn consume(&mut self, count: usize) -> Result<(), InspectError> {
+        match self {
+            Self::Plain { reader, left } => {
+                reader.consume(count);
+                *left = left.saturating_sub(count as u64);
+            }
+            Self::Packed {
+                reader,
+                left,
+                allowed,
+            } => {
+                reader.consume(count);
+                *left = left.checked_sub(count as u64).ok_or(InspectError::Bomb {
+                    gibibytes: *allowed >> 30,
+                })?;
             }
         }
         Ok(())
-    }
-}
-
-impl Budget {
-    fn bomb(&self) -> InspectError {
-        InspectError::Bomb {
-            gibibytes: self.whole >> 30,
-        }
     }
 }

@@ -153,14 +153,13 @@ impl<'r, R: Read + Seek> Blocks<'r, R> {
             });
         }
         let mut bytes = [0; LONGEST_HEAD];
-        // The last head of a file may be shorter than the others.
-        self.source.read(&mut bytes[..4])?;
-        if bytes[..4] == *b"ENDB" {
-            return self.header.block_head(&bytes[..self.header.head_length()]);
+        let head = &mut bytes[..self.header.head_length()];
+        let got = self.source.read_up_to(head)?;
+        // The last head may be shorter than the others: nothing is read of it.
+        if got < head.len() && !(got >= 4 && head.starts_with(b"ENDB")) {
+            return Err(InspectError::Truncated);
         }
-        let rest = &mut bytes[4..self.header.head_length()];
-        self.source.read(rest)?;
-        self.header.block_head(&bytes[..self.header.head_length()])
+        self.header.block_head(head)
     }
 
     /// Whether an uncompressed file ends within this block: nothing is allocated for one that does.
