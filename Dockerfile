@@ -86,8 +86,8 @@ RUN case "$BLENDER" in \
         libxi6 libxkbcommon0 libxrender1 libxxf86vm1 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=blender /opt/blender /opt/blender
-COPY assets/containers/start-agent assets/containers/run-in-blender /usr/local/bin/
-COPY assets/demo_scene.py /usr/local/share/farmhand/
+COPY assets/containers/start-agent assets/containers/run-in-blender assets/containers/make-demo-scene /usr/local/bin/
+COPY assets/demo_scene.py assets/containers/pack_scene.py /usr/local/share/farmhand/
 COPY --from=build /out/farmhand-agent /usr/local/bin/
 ENV FARMHAND_DATA=/data FARMHAND_LISTEN=0.0.0.0:3000
 USER farmhand

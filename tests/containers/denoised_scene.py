@@ -1,4 +1,4 @@
-"""Writes the scene that the compose test renders: a denoised Cycles animation of small pictures that take about
+"""Writes the scene that the compose test renders: a denoised Cycles animation of small pictures that take under
 a second each on one core.
 
     run-in-blender denoised_scene.py --out FILE.blend
@@ -17,7 +17,7 @@ scene.render.engine = "CYCLES"
 scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 160, 120, 100
 scene.render.image_settings.file_format = "PNG"
 scene.cycles.device = "CPU"
-scene.cycles.samples = 96
+scene.cycles.samples = 40
 scene.cycles.use_adaptive_sampling = False
 scene.cycles.use_denoising = True
 scene.cycles.denoiser = "OPENIMAGEDENOISE"
