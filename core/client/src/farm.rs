@@ -121,27 +121,27 @@ impl FarmClient {
     }
 
     /// Cancels a job's frames; without `frames` all that are not delivered.
-    pub async fn cancel_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<(), CallError> {
+    pub async fn cancel_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<JobView, CallError> {
         let body = ChooseFrames { frames };
-        self.done(self.post(&format!("/v1/jobs/{id}/cancel"), &body))
+        self.read(self.post(&format!("/v1/jobs/{id}/cancel"), &body))
             .await
     }
 
     /// Renders frames again; without `frames` all failed and cancelled ones.
-    pub async fn retry_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<(), CallError> {
+    pub async fn retry_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<JobView, CallError> {
         let body = ChooseFrames { frames };
-        self.done(self.post(&format!("/v1/jobs/{id}/retry"), &body)).await
+        self.read(self.post(&format!("/v1/jobs/{id}/retry"), &body)).await
     }
 
     /// Holds a job: what nodes have is finished.
-    pub async fn pause_job(&self, id: JobId) -> Result<(), CallError> {
-        self.done(self.request(Method::POST, &format!("/v1/jobs/{id}/pause")))
+    pub async fn pause_job(&self, id: JobId) -> Result<JobView, CallError> {
+        self.read(self.request(Method::POST, &format!("/v1/jobs/{id}/pause")))
             .await
     }
 
     /// Lets a held job go on.
-    pub async fn resume_job(&self, id: JobId) -> Result<(), CallError> {
-        self.done(self.request(Method::POST, &format!("/v1/jobs/{id}/resume")))
+    pub async fn resume_job(&self, id: JobId) -> Result<JobView, CallError> {
+        self.read(self.request(Method::POST, &format!("/v1/jobs/{id}/resume")))
             .await
     }
 
@@ -151,14 +151,14 @@ impl FarmClient {
     }
 
     /// Cancels what a batch has not delivered.
-    pub async fn cancel_batch(&self, id: BatchId) -> Result<(), CallError> {
-        self.done(self.request(Method::POST, &format!("/v1/batches/{id}/cancel")))
+    pub async fn cancel_batch(&self, id: BatchId) -> Result<BatchView, CallError> {
+        self.read(self.request(Method::POST, &format!("/v1/batches/{id}/cancel")))
             .await
     }
 
     /// Renders a batch's failed and cancelled frames again, in new batches.
-    pub async fn retry_batch(&self, id: BatchId) -> Result<(), CallError> {
-        self.done(self.request(Method::POST, &format!("/v1/batches/{id}/retry")))
+    pub async fn retry_batch(&self, id: BatchId) -> Result<BatchView, CallError> {
+        self.read(self.request(Method::POST, &format!("/v1/batches/{id}/retry")))
             .await
     }
 

@@ -1,47 +1,61 @@
-//! `cancel`, `retry`, `pause`, `resume`: one call each.
+//! `cancel`, `retry`, `pause`, `resume`: one call each, and how the job stands afterwards.
 
-use color_eyre::eyre::{Result, eyre};
+use color_eyre::eyre::{Result, bail};
 use farmhand_client::FarmClient;
 use farmhand_protocol::JobId;
+use farmhand_protocol::farm::{BatchView, JobView};
 
 use super::args::{ChooseArgs, JobOrBatch};
-use super::print;
+use super::{jobs, print};
+use crate::words;
 
 pub(crate) async fn cancel(farm: &FarmClient, args: ChooseArgs) -> Result<()> {
-    let what = subject(&args)?;
-    match args.id {
-        JobOrBatch::Job(id) => farm.cancel_job(id, args.frames).await?,
-        JobOrBatch::Batch(id) => farm.cancel_batch(id).await?,
+    match chosen(&args)? {
+        JobOrBatch::Job(id) => say_job(&farm.cancel_job(id, args.frames).await?),
+        JobOrBatch::Batch(id) => say_batch(&farm.cancel_batch(id).await?),
     }
-    Ok(print::text(&format!("{what} cancelled\n"))?)
 }
 
 pub(crate) async fn retry(farm: &FarmClient, args: ChooseArgs) -> Result<()> {
-    let what = subject(&args)?;
-    match args.id {
-        JobOrBatch::Job(id) => farm.retry_job(id, args.frames).await?,
-        JobOrBatch::Batch(id) => farm.retry_batch(id).await?,
-    }
-    Ok(print::text(&format!("{what} queued again\n"))?)
-}
-
-fn subject(args: &ChooseArgs) -> Result<String> {
-    match (args.id, &args.frames) {
-        (JobOrBatch::Job(id), None) => Ok(id.to_string()),
-        (JobOrBatch::Job(id), Some(frames)) => Ok(format!("{id}: frames {frames}")),
-        (JobOrBatch::Batch(id), None) => Ok(id.to_string()),
-        (JobOrBatch::Batch(id), Some(_)) => Err(eyre!("{id} is a batch: --frames chooses frames of a job")),
+    match chosen(&args)? {
+        JobOrBatch::Job(id) => say_job(&farm.retry_job(id, args.frames).await?),
+        JobOrBatch::Batch(id) => say_batch(&farm.retry_batch(id).await?),
     }
 }
 
 pub(crate) async fn pause(farm: &FarmClient, id: JobId) -> Result<()> {
-    farm.pause_job(id).await?;
-    Ok(print::text(&format!(
-        "{id} paused: frames on nodes are finished\n"
-    ))?)
+    say_job(&farm.pause_job(id).await?)
 }
 
 pub(crate) async fn resume(farm: &FarmClient, id: JobId) -> Result<()> {
-    farm.resume_job(id).await?;
-    Ok(print::text(&format!("{id} goes on\n"))?)
+    say_job(&farm.resume_job(id).await?)
+}
+
+/// Only a job's frames can be chosen.
+fn chosen(args: &ChooseArgs) -> Result<JobOrBatch> {
+    match (args.id, &args.frames) {
+        (JobOrBatch::Batch(id), Some(_)) => bail!("{id} is a batch: --frames chooses frames of a job"),
+        (id, _) => Ok(id),
+    }
+}
+
+fn say_job(job: &JobView) -> Result<()> {
+    let line = format!(
+        "{} {}: {} ({})\n",
+        job.id,
+        job.name,
+        job.state.word(),
+        jobs::counts(job)
+    );
+    Ok(print::text(&line)?)
+}
+
+fn say_batch(batch: &BatchView) -> Result<()> {
+    let state = words::batch_state(batch.state);
+    let (done, all) = (batch.delivered.len(), words::frames(batch.frames.len()));
+    let line = format!(
+        "{} of {}: {state} ({done} of {all} delivered)\n",
+        batch.id, batch.job
+    );
+    Ok(print::text(&line)?)
 }

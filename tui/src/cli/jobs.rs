@@ -177,7 +177,8 @@ pub(crate) fn printable(line: &str) -> String {
         .collect()
 }
 
-fn counts(job: &JobView) -> String {
+/// Its frames by state, in words.
+pub(crate) fn counts(job: &JobView) -> String {
     let counts = &job.counts;
     [
         (counts.delivered, "delivered"),

@@ -1,9 +1,11 @@
 //! From the command line to the verb, and from its result to the exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use color_eyre::eyre::{Result, WrapErr};
+use farmhand_client::CallError;
 
 use super::args::{Cli, Verb};
 use super::{control, demo, fetch, info, jobs, nodes, serve, submit, token};
@@ -16,7 +18,14 @@ pub fn main() -> ExitCode {
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("farmhand: {error:#}");
+            let hint = match error.downcast_ref() {
+                Some(CallError::Unreachable { .. }) => {
+                    "; start one with `farmhand` or `farmhand serve`, or name another with --farm URL"
+                }
+                _ => "",
+            };
+            // Where stderr is gone too, there is nobody to tell.
+            let _closed = writeln!(std::io::stderr(), "farmhand: {error:#}{hint}");
             ExitCode::FAILURE
         }
     }

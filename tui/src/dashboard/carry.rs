@@ -85,12 +85,12 @@ async fn snapshot(farm: &FarmClient) -> Result<Snapshot, CallError> {
 
 async fn perform(farm: &FarmClient, act: Act) -> Result<(), CallError> {
     match act {
-        Act::CancelJob(id) => farm.cancel_job(id, None).await,
-        Act::RetryJob(id) => farm.retry_job(id, None).await,
-        Act::Pause(id) => farm.pause_job(id).await,
-        Act::Resume(id) => farm.resume_job(id).await,
-        Act::CancelBatch(id) => farm.cancel_batch(id).await,
-        Act::RetryBatch(id) => farm.retry_batch(id).await,
+        Act::CancelJob(id) => farm.cancel_job(id, None).await.map(drop),
+        Act::RetryJob(id) => farm.retry_job(id, None).await.map(drop),
+        Act::Pause(id) => farm.pause_job(id).await.map(drop),
+        Act::Resume(id) => farm.resume_job(id).await.map(drop),
+        Act::CancelBatch(id) => farm.cancel_batch(id).await.map(drop),
+        Act::RetryBatch(id) => farm.retry_batch(id).await.map(drop),
         Act::Drain { node, now } => farm.drain_node(node, now).await,
         Act::Undrain(node) => farm.undrain_node(node).await,
         Act::AddNode(address) => farm.add_node(&address).await,
