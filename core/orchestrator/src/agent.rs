@@ -82,6 +82,14 @@ impl AgentLink {
         }
     }
 
+    /// The same agent at another address.
+    pub(crate) fn at(&self, address: String) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn address(&self) -> &str {
         &self.address
     }

@@ -121,6 +121,9 @@ impl Painter {
         touched: Touched,
         notes: Vec<Note>,
     ) {
+        if touched.is_empty() && notes.is_empty() {
+            return;
+        }
         for id in &touched.jobs {
             self.draw_job(farm, now, *id);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use farmhand_protocol::agent::{FinishedFrame, FrameFile};
-use farmhand_protocol::{BatchKey, BlobHash, TreePath};
+use farmhand_protocol::{BatchKey, BlobHash, NodeId, TreePath};
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
@@ -17,6 +17,8 @@ use crate::output::{OutputError, make_below};
 /// A finished frame and where it goes.
 #[derive(Debug, Clone)]
 pub(crate) struct Parcel {
+    /// Who rendered it.
+    pub(crate) node: NodeId,
     pub(crate) key: BatchKey,
     /// The job's folder.
     pub(crate) folder: PathBuf,

@@ -104,6 +104,7 @@ impl Links {
                     batch,
                 };
                 let parcel = Parcel {
+                    node,
                     key,
                     folder: folder.into(),
                     stem,

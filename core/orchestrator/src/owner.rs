@@ -25,6 +25,10 @@ const TURN_SIZE: usize = 1024;
 /// The engine hears of time passing so often.
 const TICK_EVERY: Duration = Duration::from_millis(500);
 
+/// A loop that was away for so long (stopped, or waiting for its disk) cannot tell silence from not having
+/// listened: that time counts for no lease.
+const AWAY: Duration = Duration::from_secs(2);
+
 /// Owns the farm. Runs on a thread of its own, because it waits for the disk.
 pub(crate) struct Owner {
     pub(crate) farm: Farm,
@@ -34,6 +38,8 @@ pub(crate) struct Owner {
     pub(crate) links: Arc<Links>,
     pub(crate) started: Instant,
     pub(crate) ticked: Instant,
+    /// When the latest turn began.
+    pub(crate) turned: Instant,
 }
 
 /// What one turn has led to.
@@ -46,7 +52,15 @@ struct Work {
     turn: Turn,
     answers: Vec<Answer>,
     questions: Vec<Question>,
+    time_passed: bool,
     stop: bool,
+}
+
+/// Whether there is a next turn.
+#[derive(Debug, PartialEq, Eq)]
+enum Go {
+    On,
+    Stop,
 }
 
 /// A caller to be answered once the turn is durable.
@@ -75,24 +89,45 @@ impl Owner {
     /// Runs until it is told to stop or nobody can tell it anything any more.
     pub(crate) fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         while let Some(first) = inbox.blocking_recv() {
+            self.leave_out_absence();
             let mut work = Work::default();
-            self.take(first, &mut work);
-            for _ in 1..TURN_SIZE {
-                match inbox.try_recv() {
-                    Ok(message) => self.take(message, &mut work),
-                    Err(_) => break,
-                }
+            let mut waiting = Some(first);
+            for _ in 0..TURN_SIZE {
+                let Some(message) = waiting else { break };
+                self.take(message, &mut work);
+                waiting = inbox.try_recv().ok();
+            }
+            if let Some(message) = waiting {
+                self.take(message, &mut work);
+            } else if work.time_passed {
+                // Only now: a sign of life that waited must count before silence does.
+                self.tell_time(&mut work);
             }
             let now = self.now();
             let handed_out = schedule(&self.farm, now);
             self.apply(handed_out, now, &mut work);
             let stop = work.stop;
-            self.finish(work);
-            if stop {
+            if self.finish(work) == Go::Stop || stop {
                 break;
             }
         }
         self.links.close_all();
+    }
+
+    fn leave_out_absence(&mut self) {
+        let away = self.turned.elapsed();
+        self.turned = Instant::now();
+        if away > AWAY {
+            self.started += away;
+        }
+    }
+
+    fn tell_time(&mut self, work: &mut Work) {
+        if self.ticked.elapsed() >= TICK_EVERY {
+            self.ticked = Instant::now();
+            let now = self.now();
+            self.tell(Event::Tick, now, work);
+        }
     }
 
     fn now(&self) -> Now {
@@ -105,12 +140,7 @@ impl Owner {
     fn take(&mut self, message: Message, work: &mut Work) {
         let now = self.now();
         match message {
-            Message::Tick => {
-                if self.ticked.elapsed() >= TICK_EVERY {
-                    self.ticked = Instant::now();
-                    self.tell(Event::Tick, now, work);
-                }
-            }
+            Message::Tick => work.time_passed = true,
             Message::Report(report) => self.tell(Event::Report(report), now, work),
             Message::Command { command, answer } => match decide(&self.farm, now, Event::Command(command)) {
                 Ok(decision) => {
@@ -181,10 +211,15 @@ impl Owner {
     }
 
     /// Makes a turn durable, and only then lets anyone know of it or act on it.
-    fn finish(&mut self, mut work: Work) {
+    fn finish(&mut self, mut work: Work) -> Go {
         if let Err(error) = self.commit(&mut work) {
-            self.discard(work, &error);
-            return;
+            let superseded = matches!(error, JournalError::Superseded { .. });
+            self.refuse(work, &error);
+            if superseded {
+                return Go::Stop; // The farm is another's now.
+            }
+            self.start_over(&error);
+            return Go::On;
         }
         let ended = ended_batches(&self.farm, &work.stamped);
         for (node, batch) in ended {
@@ -202,6 +237,7 @@ impl Owner {
         for question in work.questions {
             question(&self.farm, now);
         }
+        Go::On
     }
 
     fn commit(&mut self, work: &mut Work) -> Result<(), JournalError> {
@@ -224,14 +260,16 @@ impl Owner {
         Ok(())
     }
 
-    /// A turn that could not be made durable never was: the state is read back from the journal.
-    fn discard(&mut self, work: Work, error: &JournalError) {
-        tracing::error!(%error, "a turn was not durable and is discarded");
-        let words = error.to_string();
+    /// A turn that could not be made durable never was.
+    fn refuse(&self, work: Work, error: &JournalError) {
+        tracing::error!(%error, farm = %self.farm.id(), "a turn was not durable and is discarded");
         for answer in work.answers {
-            answer.fail(CommandError::NotDurable(words.clone()));
+            answer.fail(CommandError::NotDurable(error.to_string()));
         }
-        drop(work.questions);
+    }
+
+    /// Reads the state back from the journal, as a start does.
+    fn start_over(&mut self, error: &JournalError) {
         let recalled = loop {
             let loaded = self.journal.load().map_err(|error| error.to_string());
             match loaded.and_then(|remembered| recall(&remembered)) {
@@ -244,12 +282,12 @@ impl Owner {
         };
         self.farm = recalled.farm;
         self.farm.open(self.journal.epoch(), self.policy);
-        self.started = Instant::now(); // As after a start, every node gets a full lease.
+        self.started = Instant::now(); // Every node gets a full lease.
         let now = self.now();
         let note = Note {
             at: now.wall,
             weight: Weight::Error,
-            text: format!("what happened last could not be written and was taken back: {words}"),
+            text: format!("what happened last could not be written and was taken back: {error}"),
             job: None,
             node: None,
         };
@@ -345,8 +383,15 @@ mod tests {
         }
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_could_not_be_made_durable_never_was() {
+    struct Started {
+        _folder: tempfile::TempDir,
+        inbox: Inbox,
+        is_full: Arc<AtomicBool>,
+        running: std::thread::JoinHandle<()>,
+    }
+
+    /// An owner whose clocks show that it was away for a while.
+    async fn start(away: Duration) -> Started {
         let folder = tempfile::tempdir().unwrap();
         let id = FarmId(uuid::Uuid::from_u128(7));
         let journal = SqliteJournal::open(&folder.path().join("farm.db"), id).unwrap();
@@ -361,6 +406,7 @@ mod tests {
             telemetry,
             routes: Mutex::default(),
         };
+        let then = Instant::now().checked_sub(away).unwrap();
         let owner = Owner {
             farm: Farm::new(id),
             policy: Policy::default(),
@@ -370,19 +416,32 @@ mod tests {
             }),
             painter,
             links: Arc::new(Links::new(means, None)),
-            started: Instant::now(),
-            ticked: Instant::now(),
+            started: then,
+            ticked: then,
+            turned: then,
         };
         let runtime = tokio::runtime::Handle::current();
         let running = std::thread::spawn(move || {
             let _spawns_tasks = runtime.enter();
             owner.run(waiting);
         });
+        Started {
+            _folder: folder,
+            inbox,
+            is_full,
+            running,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_could_not_be_made_durable_never_was() {
+        let started = start(Duration::ZERO).await;
+        let inbox = &started.inbox;
         let add = |port: u16| Command::AddNode {
             address: format!("http://127.0.0.1:{port}"),
         };
         inbox.command(add(9)).await.unwrap();
-        is_full.store(true, Ordering::SeqCst);
+        started.is_full.store(true, Ordering::SeqCst);
         let refused = inbox.command(add(10)).await;
         assert!(matches!(refused, Err(CommandError::NotDurable(_))), "{refused:?}");
         inbox.command(add(11)).await.unwrap();
@@ -392,6 +451,15 @@ mod tests {
             ["http://127.0.0.1:11", "http://127.0.0.1:9"]
         );
         inbox.stop().await;
-        running.join().unwrap();
+        started.running.join().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn time_in_which_nobody_listened_counts_for_no_lease() {
+        let started = start(Duration::from_secs(30)).await;
+        let since_start = started.inbox.ask(|_, now| now.since_start).await.unwrap();
+        assert!(since_start < Duration::from_secs(5), "{since_start:?}");
+        started.inbox.stop().await;
+        started.running.join().unwrap();
     }
 }

@@ -116,7 +116,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let assembled = assemble(opened, blobs, stock, farm_wide);
     let (inbox, front) = (assembled.inbox, assembled.front);
-    let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold)?;
+    let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold, stop.clone())?;
     let router = crate::http::router(front, Access::new(config.tokens, config.open_seed));
     let stopping = stop.clone();
     let server = tokio::spawn(async move {
@@ -198,6 +198,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         links,
         started,
         ticked: started,
+        turned: started,
     };
     Assembled {
         inbox,
@@ -212,9 +213,11 @@ fn run_owner(
     owner: Owner,
     waiting: mpsc::Receiver<Message>,
     hold: Hold,
+    stop: CancellationToken,
 ) -> Result<JoinHandle<()>, StartError> {
     let runtime = tokio::runtime::Handle::current();
     let run = move || {
+        let _listens_no_longer_than_the_loop_runs = stop.drop_guard();
         let _spawns_tasks = runtime.enter();
         owner.run(waiting);
         drop(hold); // Now the next orchestrator may open the folder.
@@ -232,6 +235,12 @@ impl Running {
     /// Which farm it runs.
     pub fn farm_id(&self) -> FarmId {
         self.farm
+    }
+
+    /// Resolves when it has stopped by itself, which only a fault makes it do: whoever started it should say
+    /// so and start it again.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
     }
 
     /// Commits what has been decided and stops, within a few seconds. Agents render on; whoever opens the data

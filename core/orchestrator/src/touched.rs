@@ -18,6 +18,15 @@ pub(crate) struct Touched {
 }
 
 impl Touched {
+    /// Whether nothing has changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+            && self.frames.is_empty()
+            && self.batches.is_empty()
+            && self.nodes.is_empty()
+            && !self.roll
+    }
+
     /// Notes what a fact has changed, after it was applied.
     pub(crate) fn by_fact(&mut self, farm: &Farm, fact: &Fact) {
         match fact {

@@ -212,3 +212,32 @@ async fn with_a_token_every_call_but_health_asks_for_it_and_without_one_only_loo
     assert_eq!(status("/metrics", Some("0123456789abcdef")).await, StatusCode::OK);
     running.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_takes_little_time_and_leaves_no_reader_behind() {
+    let (agent, address) = FakeAgent::start().await;
+    agent.state().is_held = true;
+    let mut farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-3").await;
+    let stream = farm.http.get(farm.url("/v1/events")).send().await.unwrap();
+    let waiting = farm.http.get(farm.url(&format!("/v1/jobs/{id}?wait=60")));
+    let waiting = tokio::spawn(waiting.send());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let start = std::time::Instant::now();
+    farm.shutdown().await;
+    let reading = stream.bytes_stream().count();
+    tokio::time::timeout(Duration::from_secs(1), reading)
+        .await
+        .unwrap();
+    let _answered_or_cut_off = tokio::time::timeout(Duration::from_secs(1), waiting)
+        .await
+        .unwrap();
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(!farm.data().join("orchestrator.json").exists());
+    agent.state().is_held = false; // It renders on while nobody is there.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(agent.state().rendered.len(), 3);
+    farm.start_again().await.unwrap();
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    assert_eq!(agent.state().rendered.len(), 3);
+}

@@ -1,0 +1,200 @@
+//! Frames: how they stand, their pictures and logs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use farmhand_protocol::agent::FrameFile;
+use farmhand_protocol::farm::{FrameState, FrameView, Page};
+use farmhand_protocol::{BatchKey, Frame, FrameSet, JobId, TreePath};
+
+use super::{Front, FrontError, LONGEST_PAGE, PAGE, off_thread, unknown_job};
+use crate::journal::DeliveredFrame;
+
+/// Which frames a list shows.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(crate) struct FrameFilter {
+    cursor: Option<Frame>,
+    limit: Option<usize>,
+    state: Option<FrameState>,
+}
+
+/// A file of a delivered frame, opened.
+pub(crate) struct Picture {
+    pub(crate) file: tokio::fs::File,
+    pub(crate) meta: FrameFile,
+}
+
+impl Front {
+    /// Frames of a job, lowest first.
+    pub(crate) async fn frames(&self, id: JobId, filter: FrameFilter) -> Result<Page<FrameView>, FrontError> {
+        let limit = filter.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
+        let asked = self
+            .inbox()
+            .ask(move |farm, _| {
+                let all = farm.job(id)?.frames.frames();
+                let from = filter
+                    .cursor
+                    .and_then(|cursor| all.position(cursor))
+                    .map_or(0, |n| n + 1);
+                let mut chosen = Vec::new();
+                let mut position = from;
+                // In steps, so that a filter that few frames pass does not draw up all of a large job at once.
+                while chosen.len() <= limit {
+                    let step: FrameSet = (position..)
+                        .map_while(|n| all.nth(n))
+                        .take(LONGEST_PAGE)
+                        .collect();
+                    if step.is_empty() {
+                        break;
+                    }
+                    position += step.len();
+                    let views = farm.frame_views(id, &step).into_iter();
+                    let passing = views.filter(|view| filter.state.is_none_or(|state| view.state == state));
+                    chosen.extend(passing.take(limit + 1 - chosen.len()));
+                }
+                Some(chosen)
+            })
+            .await?;
+        let mut items = asked.ok_or_else(|| unknown_job(id))?;
+        let next = if items.len() > limit {
+            items.truncate(limit);
+            items.last().map(|view| view.frame.to_string())
+        } else {
+            None
+        };
+        if let (Some(first), Some(last)) = (items.first(), items.last()) {
+            let delivered = self.delivered(id, first.frame, last.frame).await?;
+            add_files(&mut items, delivered);
+        }
+        Ok(Page { items, next })
+    }
+
+    /// A file of a delivered frame: the named one, or the picture itself.
+    pub(crate) async fn picture(
+        &self,
+        id: JobId,
+        frame: Frame,
+        file: Option<TreePath>,
+    ) -> Result<Picture, FrontError> {
+        let job = self.job_view(id)?;
+        let delivered = self.delivered(id, frame, frame).await?.pop();
+        let files = delivered.map(|delivered| delivered.files).unwrap_or_default();
+        let not_there = || {
+            FrontError::NotThere(match &file {
+                Some(file) => format!("frame {frame} of {id} has no file {file}"),
+                None => format!("frame {frame} of {id} is not delivered"),
+            })
+        };
+        let is_asked = |candidate: &&FrameFile| match &file {
+            Some(file) => candidate.path == *file,
+            None => !candidate.path.as_str().contains('/'),
+        };
+        let first = || files.first().filter(|_| file.is_none());
+        let meta = files
+            .iter()
+            .find(is_asked)
+            .or_else(first)
+            .cloned()
+            .ok_or_else(not_there)?;
+        let (folder, path) = (PathBuf::from(job.output), meta.path.clone());
+        let opened = off_thread(move || open_plainly(&folder, &path)).await?;
+        Ok(Picture {
+            file: tokio::fs::File::from_std(opened),
+            meta,
+        })
+    }
+
+    /// The log of a frame's latest attempt: its node's, while that keeps it, else the failure's last lines.
+    pub(crate) async fn frame_log(&self, id: JobId, frame: Frame) -> Result<String, FrontError> {
+        let asked = self
+            .inbox()
+            .ask(move |farm, now| {
+                let detail = farm.job_detail(id, now)?;
+                let batch = detail
+                    .batches
+                    .into_iter()
+                    .find(|batch| batch.frames.contains(frame));
+                let view = farm.frame_views(id, &frame.into()).pop();
+                Some((batch, view))
+            })
+            .await?;
+        let (batch, view) = asked.ok_or_else(|| unknown_job(id))?;
+        let view = view.ok_or_else(|| FrontError::Unknown(format!("frame {frame} in job {id}")))?;
+        if let Some(batch) = batch
+            && let Some(agent) = self.0.links.agent_of(batch.node)
+        {
+            let key = BatchKey {
+                farm: self.0.farm,
+                batch: batch.id,
+            };
+            match agent.log(key).await {
+                Ok(log) => return Ok(log),
+                Err(error) => tracing::debug!(%error, "no log from the node"),
+            }
+        }
+        match view.failure {
+            Some(failure) => {
+                let mut text = failure.log.join("\n");
+                if !text.is_empty() {
+                    text.push('\n');
+                }
+                Ok(format!("{text}{}\n", failure.message))
+            }
+            None => Err(FrontError::NotThere(format!("no log of frame {frame} is kept"))),
+        }
+    }
+
+    async fn delivered(
+        &self,
+        job: JobId,
+        first: Frame,
+        last: Frame,
+    ) -> Result<Vec<DeliveredFrame>, FrontError> {
+        let deliveries = Arc::clone(&self.0.deliveries);
+        off_thread(move || Ok(deliveries.between(job, first, last)?)).await
+    }
+}
+
+fn add_files(frames: &mut [FrameView], delivered: Vec<DeliveredFrame>) {
+    let mut delivered = delivered.into_iter().peekable();
+    for view in frames {
+        while delivered.next_if(|frame| frame.frame < view.frame).is_some() {}
+        // A frame that is rendered again has files of its former revision, but none of this one.
+        let Some(frame) = delivered.next_if(|frame| frame.frame == view.frame) else {
+            continue;
+        };
+        if view.state == FrameState::Delivered {
+            view.files = frame.files;
+            view.node = Some(frame.node);
+            view.render_ms = Some(frame.render_ms);
+        }
+    }
+}
+
+/// Opens a file below a folder without following links on the way.
+fn open_plainly(folder: &Path, path: &TreePath) -> Result<std::fs::File, FrontError> {
+    let mut whole = folder.to_owned();
+    let parts: Vec<&str> = path.as_str().split('/').collect();
+    for (number, part) in parts.iter().enumerate() {
+        whole.push(part);
+        let disk = |source| FrontError::Disk {
+            path: whole.clone(),
+            source,
+        };
+        let found = std::fs::symlink_metadata(&whole).map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                FrontError::NotThere(format!("{} is no longer there", whole.display()))
+            } else {
+                disk(source)
+            }
+        })?;
+        let is_last = number + 1 == parts.len();
+        if found.is_symlink() || found.is_dir() == is_last {
+            return Err(FrontError::NotThere(format!(
+                "{} is not the file that was delivered",
+                whole.display()
+            )));
+        }
+    }
+    std::fs::File::open(&whole).map_err(|source| FrontError::Disk { path: whole, source })
+}

@@ -1,0 +1,63 @@
+//! Bringing finished frames home, for as long as they are wanted.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use farmhand_engine::Report;
+use farmhand_protocol::farm::Weight;
+use farmhand_protocol::{Failure, FailureKind, JobId};
+
+use super::Link;
+use crate::agent::AgentLink;
+use crate::delivery::{DeliveryError, Parcel, bring_home};
+
+impl Link {
+    pub(super) async fn bring(&self, parcel: Parcel, job: JobId) {
+        let (batch, frame) = (parcel.key.batch, parcel.finished.frame);
+        let mut wait = Duration::from_millis(250);
+        let mut told = false;
+        loop {
+            let Ok(slot) = self.fetch_slots.acquire().await else {
+                return;
+            };
+            let error = match bring_home(&self.way_to(&parcel), &parcel).await {
+                Ok(finished) => return self.report(Report::Fetched { batch, finished }).await,
+                Err(error) => error,
+            };
+            drop(slot);
+            match error {
+                DeliveryError::NotAsPromised(words) => {
+                    let failure = Failure::new(FailureKind::NotDelivered, words);
+                    return self
+                        .report(Report::FetchFailed {
+                            batch,
+                            frame,
+                            failure,
+                        })
+                        .await;
+                }
+                DeliveryError::Way(error) => {
+                    tracing::debug!(%error, %batch, %frame, "frame not fetched yet");
+                }
+                DeliveryError::Disk { .. } | DeliveryError::Folder(_) => {
+                    tracing::warn!(%error, %batch, %frame, "frame cannot be written");
+                    if !std::mem::replace(&mut told, true) {
+                        let text = format!("frame {frame} of {job} waits to be written: {error}");
+                        self.means.inbox.note(Weight::Error, text, Some(job)).await;
+                    }
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    /// The agent, where it was reached last: it may have come back under another address.
+    fn way_to(&self, parcel: &Parcel) -> AgentLink {
+        let routes = self.means.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        match routes.get(&parcel.node) {
+            Some(address) if address != self.agent.address() => self.agent.at(address.clone()),
+            _ => self.agent.clone(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Starting batches: the scene first, then the batch itself.
+
+use std::sync::Arc;
+
+use farmhand_engine::Report;
+use farmhand_protocol::agent::StartBatch;
+use farmhand_protocol::{BatchId, BlobHash, Failure, FailureKind, Problem};
+use tokio::sync::mpsc;
+
+use super::{Call, Link, Order};
+use crate::agent::CallError;
+use crate::blobs::SceneError;
+use crate::upload::{UploadError, bring_blobs, bring_scene};
+
+impl Link {
+    pub(super) async fn dispatch_in_order(self: Arc<Self>, mut waiting: mpsc::UnboundedReceiver<Order>) {
+        while let Some(order) = waiting.recv().await {
+            let upload = self.bring_scene(&order.start);
+            match order.wanted.run_until_cancelled(upload).await {
+                None => {} // Cancelled on its way.
+                Some(Ok(())) => self.call(Call::Start(order)),
+                Some(Err(error)) => self.not_uploaded(order.start.batch, error).await,
+            }
+        }
+    }
+
+    async fn bring_scene(&self, start: &StartBatch) -> Result<(), UploadError> {
+        if self.state().scenes.contains(&start.scene) {
+            return Ok(());
+        }
+        let bytes = bring_scene(&self.agent, &self.means.blobs, start.scene).await?;
+        if bytes > 0 {
+            tracing::info!(agent = self.agent.address(), scene = %start.scene, bytes, "scene uploaded");
+        }
+        self.state().scenes.insert(start.scene);
+        Ok(())
+    }
+
+    async fn not_uploaded(&self, batch: BatchId, error: UploadError) {
+        let kind = match &error {
+            UploadError::Call(CallError::Unreachable { .. } | CallError::Unreadable { .. }) => {
+                return self.report(Report::BatchUnclear(batch)).await;
+            }
+            UploadError::Call(CallError::Refused(problem)) => kind_of(problem),
+            UploadError::Scene(SceneError::Missing(_) | SceneError::Unusable(_)) => {
+                FailureKind::SceneUnreadable
+            }
+            UploadError::Scene(SceneError::Disk(_)) => FailureKind::Other,
+        };
+        let failure = Failure::new(kind, error.to_string());
+        self.report(Report::BatchRefused { batch, failure }).await;
+    }
+
+    pub(super) async fn start(self: &Arc<Self>, order: Order) {
+        let batch = order.start.batch;
+        if order.wanted.is_cancelled() {
+            return;
+        }
+        let refused = match self.agent.start(&order.start).await {
+            Ok(()) => return self.report(Report::BatchAccepted(batch)).await,
+            Err(CallError::Refused(problem)) if problem.status < 500 || problem.status == 503 => problem,
+            Err(error) => {
+                tracing::debug!(%error, %batch, "not known whether the batch was taken");
+                return self.report(Report::BatchUnclear(batch)).await;
+            }
+        };
+        if refused.kind == "scene-missing" && self.state().tried.insert(batch) {
+            self.state().scenes.remove(&order.start.scene);
+            let link = Arc::clone(self);
+            let missing = refused.missing.clone();
+            self.spawn(async move {
+                let wanted = order.wanted.clone();
+                wanted.run_until_cancelled(link.complete(order, missing)).await;
+            });
+            return;
+        }
+        let failure = Failure::new(kind_of(&refused), refused.detail.clone());
+        self.report(Report::BatchRefused { batch, failure }).await;
+    }
+
+    /// Sends an agent what it says it lacks, and starts the batch again.
+    async fn complete(&self, order: Order, mut missing: Vec<BlobHash>) {
+        let scene = order.start.scene;
+        if missing.is_empty() {
+            let manifest = self.means.blobs.whole_scene(scene).await;
+            let files = manifest.map(|manifest| manifest.files().values().map(|file| file.hash).collect());
+            missing = files.unwrap_or_default();
+            missing.push(scene.into());
+        }
+        match bring_blobs(&self.agent, &self.means.blobs, missing).await {
+            Ok(_) => self.call(Call::Start(order)),
+            Err(error) => self.not_uploaded(order.start.batch, error).await,
+        }
+    }
+}
+
+/// The kind of failure that a refusal stands for: refusals are named as failures are, with dashes.
+fn kind_of(problem: &Problem) -> FailureKind {
+    let name = serde_json::Value::String(problem.kind.replace('-', "_"));
+    serde_json::from_value(name).unwrap_or(FailureKind::Other)
+}
