@@ -79,9 +79,14 @@ impl Slot<'_> {
         while !self.agent.stopping.is_cancelled()
             && let Some(frame) = self.take_frame()
         {
-            let rendered = match self.loaded(&work, &mut loaded).await {
+            let found = tokio::select! {
+                found = self.loaded(&work, &mut loaded) => found.map_err(NoFrame::Failed),
+                () = work.live.stop.cancelled() => Err(NoFrame::Cancelled),
+                () = self.agent.killing.cancelled() => Err(NoFrame::Cancelled),
+            };
+            let rendered = match found {
                 Ok(wanted) => self.frame(&work, &wanted, frame).await,
-                Err(failure) => Err(NoFrame::Failed(failure)),
+                Err(no_frame) => Err(no_frame),
             };
             let rendered = match rendered {
                 Ok(finished) if key.farm == FarmId::LOCAL => {
