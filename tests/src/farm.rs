@@ -222,7 +222,7 @@ impl Farm {
         self.client.job(id).await.expect("the farm shows the job")
     }
 
-    /// Waits for a job's end, two minutes at most.
+    /// Waits for a job's end, four minutes at most.
     ///
     /// # Panics
     /// When it has not ended by then.

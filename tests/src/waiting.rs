@@ -21,10 +21,10 @@ pub async fn within<T>(limit: Duration, what: &str, mut ask: impl AsyncFnMut() -
     }
 }
 
-/// [`within`] two minutes: for what takes as long as Blender takes, on a loaded machine.
+/// [`within`] four minutes: for what takes as long as Blender takes, on a loaded machine.
 ///
 /// # Panics
-/// When two minutes pass before.
+/// When four minutes pass before.
 pub async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
-    within(Duration::from_mins(2), what, ask).await
+    within(Duration::from_mins(4), what, ask).await
 }

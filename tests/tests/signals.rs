@@ -15,17 +15,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 async fn sigterm_ends_an_agent_and_its_blender() {
     let mut farm = Farm::start(FarmPlan::agents(1, Blender::Executable)).await;
     let scene = Scene::STEADY.make(Blender::Executable, &farm.folder().join("scenes"));
-    let _job = farm.submit(&scene, "1-40", &[]);
+    let id = farm.submit(&scene, "1-40", &[]);
     let blenders = eventually("the agent renders", async || {
-        let rendering = farm.agents[0]
-            .batches()
-            .await
-            .iter()
-            .any(|batch| batch.rendering.is_some());
-        rendering.then(|| farm.agents[0].blenders())
+        let blenders = farm.agents[0].blenders();
+        let detail = farm.job(id).await;
+        (!blenders.is_empty() && detail.job.counts.delivered > 0).then_some(blenders)
     })
     .await;
-    assert!(!blenders.is_empty());
     let (took, status) = farm.agents[0].program.terminate(LIMIT);
     assert!(status.success(), "{status} after {took:?}");
     assert!(!blenders.iter().any(is_alive), "its Blender lives on");
