@@ -21,7 +21,7 @@ demo: setup build
 
 # What CI runs. The tests start the real programs, so those are built first.
 test: setup tools fmt-check lint
-	$(CARGO) build --locked -p farmhand -p farmhand-agent
+	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) nextest run --locked --workspace
 	$(CARGO) test --locked --workspace --doc
 	$(MAKE) --no-print-directory doc deny
