@@ -6,6 +6,8 @@ pub(crate) struct Cursor<Id> {
     selected: Option<Id>,
     index: usize,
     offset: usize,
+    /// A person has chosen this row.
+    chosen: bool,
 }
 
 impl<Id> Default for Cursor<Id> {
@@ -14,6 +16,7 @@ impl<Id> Default for Cursor<Id> {
             selected: None,
             index: 0,
             offset: 0,
+            chosen: false,
         }
     }
 }
@@ -44,8 +47,19 @@ impl<Id: Clone + PartialEq> Cursor<Id> {
         self.go_to(rows, found.unwrap_or(self.index), visible);
     }
 
+    /// As [`Self::settle`], but stays on the first row until a person has chosen another: for lists that nobody
+    /// is looking into.
+    pub(crate) fn settle_on_top(&mut self, rows: &[Id], visible: usize) {
+        if self.chosen {
+            self.settle(rows, visible);
+        } else {
+            self.go_to(rows, 0, visible);
+        }
+    }
+
     /// Selects the row `steps` below, or above where negative.
     pub(crate) fn move_by(&mut self, rows: &[Id], steps: isize, visible: usize) {
+        self.chosen = true;
         self.go_to(rows, self.index.saturating_add_signed(steps), visible);
     }
 
@@ -86,6 +100,17 @@ mod tests {
         assert_eq!(cursor.selected(), None);
         cursor.settle(&[5], 10);
         assert_eq!(cursor.selected(), Some(&5));
+    }
+
+    #[test]
+    fn a_list_that_nobody_has_touched_stays_on_its_first_row() {
+        let mut cursor = Cursor::default();
+        cursor.settle_on_top(&[1], 10);
+        cursor.settle_on_top(&[2, 1], 10);
+        assert_eq!(cursor.selected(), Some(&2));
+        cursor.move_by(&[2, 1], 1, 10);
+        cursor.settle_on_top(&[3, 2, 1], 10);
+        assert_eq!(cursor.selected(), Some(&1));
     }
 
     #[test]

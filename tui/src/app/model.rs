@@ -216,7 +216,12 @@ impl Model {
     /// Rows of the node table have come, gone or changed places.
     pub(crate) fn settle_nodes(&mut self) {
         self.node_rows = self.farm.node_rows();
-        self.nodes.settle(&self.node_rows, self.visible(Panel::Nodes));
+        let visible = self.visible(Panel::Nodes);
+        if self.focus == Panel::Nodes {
+            self.nodes.settle(&self.node_rows, visible);
+        } else {
+            self.nodes.settle_on_top(&self.node_rows, visible);
+        }
     }
 
     /// Another job is selected, or its batches have changed.
@@ -226,8 +231,12 @@ impl Model {
             .selected()
             .map(|job| self.farm.batch_rows(*job))
             .unwrap_or_default();
-        self.batches
-            .settle(&self.batch_rows, self.visible(Panel::Batches));
+        let visible = self.visible(Panel::Batches);
+        if self.focus == Panel::Batches {
+            self.batches.settle(&self.batch_rows, visible);
+        } else {
+            self.batches.settle_on_top(&self.batch_rows, visible);
+        }
     }
 
     /// The size or the focus has changed.
