@@ -58,6 +58,8 @@ pub enum Command {
         /// The new name.
         name: String,
     },
+    /// Take an ended job off the list; its pictures stay.
+    ForgetJob(JobId),
     /// Remember an agent's address.
     AddNode {
         /// Base address of an agent.

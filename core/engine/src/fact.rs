@@ -56,6 +56,11 @@ pub enum Fact {
         /// The new name.
         name: String,
     },
+    /// A job is no longer listed.
+    JobForgotten {
+        /// Which job.
+        job: JobId,
+    },
     /// All frames of a job use this Blender from now on.
     BlenderChosen {
         /// Which job.

@@ -211,6 +211,9 @@ impl Farm {
             Fact::JobResumed { job } => self.with_job(*job, |job| job.paused = false),
             Fact::PriorityChanged { job, priority } => self.with_job(*job, |job| job.priority = *priority),
             Fact::JobRenamed { job, name } => self.with_job(*job, |job| job.name.clone_from(name)),
+            Fact::JobForgotten { job } => {
+                self.jobs.remove(job);
+            }
             Fact::BlenderChosen { job, version } => self.with_job(*job, |job| job.blender = Some(*version)),
             Fact::BatchAssigned {
                 batch,

@@ -124,6 +124,7 @@ pub fn narrate(farm: &Farm, stamped: &Stamped) -> Option<Note> {
             Some(*node),
         ),
         Fact::JobRenamed { .. }
+        | Fact::JobForgotten { .. }
         | Fact::BatchAssigned { .. }
         | Fact::FramesReturned { .. }
         | Fact::BatchEnded { .. }

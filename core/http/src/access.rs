@@ -1,5 +1,6 @@
 //! Who may call what: with a token configured, every call but `/health` needs it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -27,7 +28,9 @@ impl Access {
     }
 
     fn allows(&self, path: &str, headers: &HeaderMap) -> bool {
-        let Some(tokens) = &self.tokens else { return true };
+        let Some(tokens) = &self.tokens else {
+            return !is_from_a_web_page(headers);
+        };
         let open = path == "/health" || (self.open_seed && is_seed_call(path));
         open || bearer(headers).is_some_and(|token| tokens.accepts(token))
     }
@@ -36,6 +39,10 @@ impl Access {
     pub async fn check(State(access): State<Self>, request: Request, next: Next) -> Response {
         if access.allows(request.uri().path(), request.headers()) {
             return next.run(request).await;
+        }
+        if access.tokens.is_none() {
+            let said = "without a token this farm answers programs on this machine, not web pages";
+            return Reject::new(StatusCode::FORBIDDEN, "cross-site", said).into_response();
         }
         let said = "this farm asks for its token: send it as `Authorization: Bearer TOKEN`";
         let mut response = if is_seed_call(request.uri().path()) {
@@ -49,6 +56,23 @@ impl Access {
         );
         response
     }
+}
+
+/// Whether a browser sent this for a page: then any page in the world may have asked it to, and some reach
+/// loopback under a name of their own. Browsers send `Origin` with every call that could change something,
+/// and the name that they dialled as `Host`.
+fn is_from_a_web_page(headers: &HeaderMap) -> bool {
+    let is_here = |host: &str| {
+        let name = host
+            .rsplit_once(':')
+            .map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    let host = headers
+        .get(header::HOST)
+        .map(|host| host.to_str().unwrap_or_default());
+    headers.contains_key(header::ORIGIN) || host.is_some_and(|host| !is_here(host))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -70,6 +94,37 @@ mod tests {
         [(header::AUTHORIZATION, value.parse().unwrap())]
             .into_iter()
             .collect()
+    }
+
+    #[test]
+    fn without_a_token_no_web_page_can_use_the_farm() {
+        let access = Access::new(None, false);
+        let with = |name, value: &str| {
+            [(name, value.parse().unwrap())]
+                .into_iter()
+                .collect::<HeaderMap>()
+        };
+        for host in [
+            "127.0.0.1:4000",
+            "localhost",
+            "LOCALHOST:4000",
+            "[::1]:4000",
+            "127.0.0.1",
+            "[::1]",
+        ] {
+            assert!(access.allows("/render", &with(header::HOST, host)), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:4000",
+            "10.0.0.1:4000",
+            "localhost.evil.example",
+            "",
+        ] {
+            assert!(!access.allows("/render", &with(header::HOST, host)), "{host}");
+        }
+        assert!(!access.allows("/v1/jobs", &with(header::ORIGIN, "http://evil.example")));
+        assert!(access.allows("/v1/jobs", &HeaderMap::new()));
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl Touched {
             | Fact::JobResumed { job }
             | Fact::PriorityChanged { job, .. }
             | Fact::JobRenamed { job, .. }
-            | Fact::BlenderChosen { job, .. } => {
+            | Fact::BlenderChosen { job, .. }
+            | Fact::JobForgotten { job } => {
                 self.jobs.insert(*job);
             }
             Fact::NodeExcluded { job, node, .. } => {

@@ -52,6 +52,14 @@ pub(super) fn decide(farm: &Farm, command: Command) -> Result<Decision, Refusal>
             let differs = find_job(farm, job)?.name != name;
             Ok(fact_if(differs, Fact::JobRenamed { job, name }))
         }
+        Command::ForgetJob(job) => {
+            if !find_job(farm, job)?.frames.is_settled() {
+                return Err(Refusal::Conflict(format!(
+                    "job {job} has not ended: cancel it first"
+                )));
+            }
+            Ok(Decision::default().fact(Fact::JobForgotten { job }))
+        }
         Command::AddNode { address } => Ok(add_node(farm, address)),
         Command::RemoveNode(node) => remove_node(farm, node),
         Command::RemoveAddress(address) => remove_address(farm, address),

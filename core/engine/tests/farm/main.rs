@@ -117,6 +117,18 @@ fn cancelled_frames_stay_so_until_retried() {
 }
 
 #[test]
+fn only_an_ended_job_can_be_forgotten_and_its_id_is_not_used_again() {
+    let mut world = World::new(1);
+    let job = world.submit("1-3");
+    let refused = world.tell(Event::Command(Command::ForgetJob(job))).unwrap_err();
+    assert_eq!(refused.to_string(), "job j1 has not ended: cancel it first");
+    world.settle();
+    world.tell(Event::Command(Command::ForgetJob(job))).unwrap();
+    assert!(world.farm.job(job).is_none());
+    assert_eq!(world.submit("1").to_string(), "j2");
+}
+
+#[test]
 fn the_same_command_twice_is_no_error_and_changes_nothing() {
     let mut world = World::new(1);
     let job = world.submit("1-10");

@@ -107,6 +107,10 @@ impl Front {
         self.job_view(id)
     }
 
+    pub(crate) async fn forget_job(&self, id: JobId) -> Result<(), FrontError> {
+        Ok(self.inbox().command(Command::ForgetJob(id)).await?)
+    }
+
     pub(crate) async fn retry_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<JobView, FrontError> {
         let command = Command::RetryJob { job: id, frames };
         self.0.submissions.retry(command, Some(id)).await?;

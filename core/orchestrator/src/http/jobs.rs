@@ -70,6 +70,14 @@ pub(super) async fn change(
     Ok(Json(front.change_job(id, change).await?))
 }
 
+pub(super) async fn forget(
+    State(front): State<Front>,
+    Path(id): Path<JobId>,
+) -> Result<StatusCode, FrontError> {
+    front.forget_job(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(super) async fn cancel(
     State(front): State<Front>,
     Path(id): Path<JobId>,

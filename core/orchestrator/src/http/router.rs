@@ -30,7 +30,10 @@ pub(crate) fn router(front: Front, access: Access) -> Router {
         .route("/v1/farm", get(farm))
         .route("/v1/events", get(events))
         .route("/v1/jobs", get(jobs::list).post(jobs::submit))
-        .route("/v1/jobs/{id}", get(jobs::show).patch(jobs::change))
+        .route(
+            "/v1/jobs/{id}",
+            get(jobs::show).patch(jobs::change).delete(jobs::forget),
+        )
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/jobs/{id}/retry", post(jobs::retry))
         .route("/v1/jobs/{id}/pause", post(jobs::pause))
