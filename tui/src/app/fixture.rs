@@ -206,7 +206,10 @@ pub(crate) fn detail() -> JobDetail {
                 failed: frames("142"),
                 ..batch(11, 7, 4, BatchState::Lost)
             },
-            batch(10, 7, 3, BatchState::Ended),
+            BatchView {
+                delivered: frames("131-140"),
+                ..batch(10, 7, 3, BatchState::Ended)
+            },
             batch(9, 7, 3, BatchState::Cancelled),
         ],
         attempts: Vec::new(),

@@ -101,7 +101,7 @@ fn content(column: &Fitted<Key>, batch: &BatchView, model: &Model, look: Look) -
         Key::Frames => cell(batch.frames.to_string(), look.plain()),
         Key::Node => cell(batch.node_name.clone(), look.plain()),
         Key::State => {
-            let shown = state::batch(batch.state, !batch.failed.is_empty(), look);
+            let shown = state::batch(batch, look);
             match model.pending.get(&Target::Batch(batch.id)) {
                 Some(pending) => cell(format!("… {}", pending.doing), look.warn()),
                 None => cell(shown.text(), shown.style),

@@ -24,7 +24,13 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     }
     if matches!(model.link, Link::Lost { .. }) {
         // What is shown may be old; its shapes stay readable.
-        for place in [layout.jobs, layout.nodes] {
+        let panels = [
+            Some(layout.jobs),
+            Some(layout.nodes),
+            layout.batches,
+            layout.events,
+        ];
+        for place in panels.into_iter().flatten() {
             buffer.set_style(place.intersection(area), Style::new().add_modifier(Modifier::DIM));
         }
     }

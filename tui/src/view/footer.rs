@@ -40,7 +40,8 @@ fn message(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
                 .strftime("%H:%M:%S")
                 .to_string();
             let text = format!(
-                "✗ connection lost ({error}); trying again in {wait} s; what you see is from {since}"
+                "✗ connection lost at {since}, trying again in {wait} s: {}",
+                without_number(error)
             );
             (text, look.bad().add_modifier(Modifier::REVERSED))
         }
@@ -95,4 +96,9 @@ fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         add(binding.label, binding.hint, true, 0);
     }
     Line::from(spans).render(area, buffer);
+}
+
+/// `Connection refused`, without the `(os error 111)` that helps nobody here.
+fn without_number(error: &str) -> &str {
+    error.split(" (os error").next().unwrap_or(error)
 }

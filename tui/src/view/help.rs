@@ -21,7 +21,7 @@ const PAGES: [(Context, &str); 5] = [
 const STATES: [&str; 6] = [
     "jobs     · wait   ▶ run   ‖ paused   ✓ done   ✗ fail   – cancel",
     "nodes    … connect   ○ idle   ▶ render   ◌ drain   ! unfit   ✗ lost",
-    "batches  ▒ sent   ▶ run   ✓ done   ✗ fail, lost   – cancel",
+    "batches  ▒ sent   ▶ run   ✓ done   ✗ fail, lost   – cancel, ended (the rest was taken back)",
     "bar      █ delivered   ▒ rendering   ░ open   – cancelled   ✗ failed",
     "",
     "A job's pictures are in its output folder (enter on the job names it); delivered frames stay whatever you press.",

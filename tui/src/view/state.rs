@@ -1,6 +1,6 @@
 //! Each state as a mark, a word and a colour; the first two suffice without the third.
 
-use farmhand_protocol::farm::{BatchState, JobState, NodeState, Weight};
+use farmhand_protocol::farm::{BatchState, BatchView, JobState, NodeState, Weight};
 use ratatui::style::Style;
 
 use super::Look;
@@ -45,12 +45,15 @@ pub(crate) fn node(state: NodeState, look: Look) -> Shown {
     Shown { mark, word, style }
 }
 
-pub(crate) fn batch(state: BatchState, has_failed: bool, look: Look) -> Shown {
-    let (mark, word, style) = match state {
+pub(crate) fn batch(batch: &BatchView, look: Look) -> Shown {
+    let all_delivered = batch.delivered.len() == batch.frames.len();
+    let (mark, word, style) = match batch.state {
         BatchState::Assigned => ("▒", "sent", look.wait()),
         BatchState::Rendering => ("▶", "run", look.active()),
-        BatchState::Ended if has_failed => ("✗", "fail", look.bad()),
-        BatchState::Ended => ("✓", "done", look.good()),
+        BatchState::Ended if !batch.failed.is_empty() => ("✗", "fail", look.bad()),
+        BatchState::Ended if all_delivered => ("✓", "done", look.good()),
+        // Its other frames were taken back before they started.
+        BatchState::Ended => ("–", "ended", look.faint()),
         BatchState::Cancelled => ("–", "cancel", look.faint()),
         BatchState::Lost => ("✗", "lost", look.bad()),
     };
