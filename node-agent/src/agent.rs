@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::batches::{Batches, Change};
-use crate::blender::{Log, Spawner};
+use crate::blender::{Log, Parked, Spawner};
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::durable;
 use crate::engines::{self, Engine, NO_ENGINE};
@@ -29,6 +29,8 @@ const DRIVER: &str = include_str!("../../assets/driver.py");
 
 /// Events that a reader may miss before it has to read the lists.
 const KEPT_EVENTS: usize = 4096;
+/// How long the probed Blender waits for a first frame.
+const KEPT_FOR_FIRST_FRAMES: Duration = Duration::from_mins(1);
 
 /// A node agent.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Agent {
     pub(crate) folder: DataFolder,
     pub(crate) driver: PathBuf,
     pub(crate) spawner: Spawner,
+    /// The preferred Blender, asked what it is and not needed yet.
+    pub(crate) parked: Arc<Parked>,
     pub(crate) events: EventLog,
     pub(crate) work: Notify,
     pub(crate) engines: RwLock<Engines>,
@@ -172,6 +176,7 @@ impl Agent {
         Ok(Self {
             events: EventLog::new(boot, KEPT_EVENTS, &AgentEvent::Reset),
             spawner: Spawner::start().map_err(store("a thread"))?,
+            parked: Arc::default(),
             work: Notify::new(),
             engines: RwLock::default(),
             gauge: Gauge::new(&data),
@@ -354,11 +359,22 @@ async fn probe_engines(agent: Arc<Agent>) {
             () = agent.stopping.cancelled() => return,
         };
         match probed {
-            Ok(engine) => {
+            Ok((engine, ready)) => {
                 tracing::info!(engine = %path, version = %engine.info.version, denoiser = engine.info.denoiser,
                     devices = ?engine.info.devices, "found a Blender");
-                let mut engines = agent.engines.write().unwrap_or_else(PoisonError::into_inner);
-                engines.found.push(engine);
+                let preferred = agent.engines().found.is_empty();
+                agent
+                    .engines
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .found
+                    .push(engine);
+                if preferred {
+                    agent.parked.keep(ready);
+                    tokio::spawn(leave_if_not_needed(Arc::clone(&agent)));
+                } else {
+                    ready.leave().await;
+                }
             }
             Err(failure) => {
                 tracing::warn!(engine = %path, problem = %failure.message, "a Blender does not answer");
@@ -382,6 +398,17 @@ async fn probe_engines(agent: Arc<Agent>) {
     agent.work.notify_waiters();
 }
 
+/// The probed Blender renders the first frames if they come soon; its memory is not held for longer.
+async fn leave_if_not_needed(agent: Arc<Agent>) {
+    tokio::select! {
+        () = tokio::time::sleep(KEPT_FOR_FIRST_FRAMES) => {}
+        () = agent.stopping.cancelled() => return, // The shutdown waits for its end.
+    }
+    if let Some(ready) = agent.parked.take() {
+        ready.leave().await;
+    }
+}
+
 async fn beat(agent: Arc<Agent>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(2));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -401,6 +428,9 @@ impl Running {
     /// stops listening.
     pub async fn shutdown(self) {
         self.agent.stopping.cancel();
+        if let Some(ready) = self.agent.parked.take() {
+            ready.leave().await;
+        }
         let grace = self.agent.config.grace;
         let slots = futures_util::future::join_all(self.slots);
         tokio::pin!(slots);

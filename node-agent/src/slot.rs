@@ -20,7 +20,12 @@ const FULL_DISK: u64 = 16 << 20;
 /// Runs until the agent stops.
 pub(crate) async fn run(agent: Arc<Agent>, slot: u32) {
     let threads = agent.config.threads_of_a_slot();
-    let mut warm = Warm::new(agent.spawner.clone(), agent.driver.clone(), threads);
+    let mut warm = Warm::new(
+        agent.spawner.clone(),
+        agent.driver.clone(),
+        Arc::clone(&agent.parked),
+        threads,
+    );
     loop {
         tokio::select! {
             request = next(&agent, slot) => {

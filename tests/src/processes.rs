@@ -3,7 +3,7 @@
 use std::fs;
 
 /// A process, told from a later one with the same number by its start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Proc {
     /// Its number.
     pub pid: i32,
@@ -16,6 +16,12 @@ pub struct Proc {
     state: char,
     /// User and system time, its own and that of ended children it waited for, in ticks.
     ticks: u64,
+}
+
+impl PartialEq for Proc {
+    fn eq(&self, other: &Self) -> bool {
+        (self.pid, self.started) == (other.pid, other.started)
+    }
 }
 
 impl Proc {

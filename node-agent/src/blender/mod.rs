@@ -3,6 +3,7 @@
 
 mod log;
 mod message;
+mod parked;
 mod process;
 mod spawner;
 mod warm;
@@ -11,4 +12,5 @@ pub(crate) use log::Log;
 pub use spawner::Spawner;
 
 pub(crate) use message::{Command, Message, Rendered};
+pub(crate) use parked::{Parked, Ready};
 pub(crate) use warm::{Loaded, NoFrame, Sign, Warm, Watch, ask, device};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::log::Log;
 use super::message::{Command, Message, Rendered, Samples};
+use super::parked::{Parked, Ready};
 use super::process::{Heard, Process};
 use super::spawner::Spawner;
 use crate::engines::EnginePath;
@@ -66,16 +67,19 @@ pub(crate) enum NoFrame {
 pub(crate) struct Warm {
     spawner: Spawner,
     driver: PathBuf,
+    parked: Arc<Parked>,
     threads: u32,
     running: Option<(Loaded, Process)>,
 }
 
 impl Warm {
-    /// No Blender yet. `driver` is the driver's file, `threads` 0 for all of the machine.
-    pub(crate) fn new(spawner: Spawner, driver: PathBuf, threads: u32) -> Self {
+    /// No Blender yet. `driver` is the driver's file, `threads` 0 for all of the machine; one that is `parked`
+    /// is taken before a new one is started.
+    pub(crate) fn new(spawner: Spawner, driver: PathBuf, parked: Arc<Parked>, threads: u32) -> Self {
         Self {
             spawner,
             driver,
+            parked,
             threads,
             running: None,
         }
@@ -162,23 +166,12 @@ impl Warm {
         watch: &Watch<'_>,
         sign: &mut impl FnMut(Sign),
     ) -> Result<Process, NoFrame> {
-        sign(Sign::StartingBlender);
-        let log = Arc::clone(watch.log);
-        let mut process = Process::start(&self.spawner, &wanted.engine, &self.driver, log)
-            .await
-            .map_err(|error| {
-                let message = format!("cannot start Blender at {}: {error}", wanted.engine);
-                NoFrame::Failed(Failure::new(FailureKind::BlenderMissing, message))
-            })?;
+        let mut process = self.ready(wanted, watch, sign).await?;
         let open = Command::Open {
             scene: &wanted.scene,
             settings: &wanted.settings,
             threads: self.threads,
         };
-        match answer(&mut process, watch, "while it started").await? {
-            Message::Ready { .. } => {}
-            other => return Err(unexpected(other, watch).await),
-        }
         sign(Sign::LoadingScene);
         if process.send(&open).await.is_err() {
             return Err(NoFrame::Failed(
@@ -193,6 +186,31 @@ impl Warm {
             Message::Failed { kind, message } => {
                 Err(NoFrame::Failed(failure_with_log(kind, message, watch).await))
             }
+            other => Err(unexpected(other, watch).await),
+        }
+    }
+
+    /// A Blender with nothing loaded.
+    async fn ready(
+        &self,
+        wanted: &Loaded,
+        watch: &Watch<'_>,
+        sign: &mut impl FnMut(Sign),
+    ) -> Result<Process, NoFrame> {
+        if let Some(process) = self.parked.take_as(&wanted.engine) {
+            process.print_to(Arc::clone(watch.log));
+            return Ok(process);
+        }
+        sign(Sign::StartingBlender);
+        let log = Arc::clone(watch.log);
+        let mut process = Process::start(&self.spawner, &wanted.engine, &self.driver, log)
+            .await
+            .map_err(|error| {
+                let message = format!("cannot start Blender at {}: {error}", wanted.engine);
+                NoFrame::Failed(Failure::new(FailureKind::BlenderMissing, message))
+            })?;
+        match answer(&mut process, watch, "while it started").await? {
+            Message::Ready { .. } => Ok(process),
             other => Err(unexpected(other, watch).await),
         }
     }
@@ -303,14 +321,14 @@ fn driver_error(message: &str) -> NoFrame {
     NoFrame::Failed(Failure::new(FailureKind::DriverError, message))
 }
 
-/// What was asked of a Blender that only answers questions.
+/// What a fresh Blender answers to a question, and that Blender.
 pub(crate) async fn ask(
     spawner: &Spawner,
     engine: &EnginePath,
     driver: &Path,
     command: &Command<'_>,
     patience: Duration,
-) -> Result<Message, Failure> {
+) -> Result<(Message, Ready), Failure> {
     let log = Arc::new(Log::default());
     let never = CancellationToken::new();
     let watch = Watch {
@@ -344,10 +362,8 @@ pub(crate) async fn ask(
     let said = answer(&mut process, &watch, "while it answered")
         .await
         .map_err(failed)?;
-    if process.send(&Command::Quit).await.is_ok() {
-        process.ended(LEAVING).await;
-    }
-    Ok(said)
+    let engine = engine.clone();
+    Ok((said, Ready { engine, process }))
 }
 
 /// The device, if a driver's text names one.

@@ -10,5 +10,6 @@ mod setup;
 pub use choose::choose;
 pub use discover::{NO_ENGINE, discover, engines_folder};
 pub use path::EnginePath;
-pub use probe::{Engine, probe};
+pub use probe::Engine;
+pub(crate) use probe::probe;
 pub use setup::{SetupError, setup};
