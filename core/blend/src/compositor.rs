@@ -8,6 +8,9 @@ use crate::record::Record;
 /// `bNode.flag`: a muted node does nothing.
 const MUTED: i64 = 1 << 9;
 
+/// The most inputs of file-output nodes in one tree: damaged nodes may all share one long list.
+const MOST_SLOTS: usize = 10_000;
+
 /// A node tree's file-output nodes, and the trees (by address) that it uses as groups.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
@@ -19,9 +22,17 @@ impl Tree {
     /// Reads the nodes of a group of blocks, be it a scene with its own tree or a node group.
     pub(crate) fn read(data: &Datablock<'_>) -> Self {
         let mut tree = Self::default();
+        let mut slots = 0;
         for node in data.all("bNode") {
+            if slots > MOST_SLOTS {
+                break;
+            }
             match node.bytes("idname") {
-                Some(b"CompositorNodeOutputFile") => tree.outputs.extend(output(data, &node)),
+                Some(b"CompositorNodeOutputFile") => {
+                    let output = output(data, &node);
+                    slots += 1 + output.as_ref().map_or(0, |output| output.slots.len());
+                    tree.outputs.extend(output);
+                }
                 Some(b"CompositorNodeGroup") => tree.groups.extend(node.pointer("id")),
                 _ => {}
             }
@@ -45,6 +56,7 @@ fn output(data: &Datablock<'_>, node: &Record<'_>) -> Option<FileOutput> {
         Some(items) => data
             .at(items)
             .filter_map(|item| text_behind(&item, "name"))
+            .take(MOST_SLOTS)
             .collect(),
         None => slots_of_inputs(data, node),
     };
@@ -66,20 +78,18 @@ fn output(data: &Datablock<'_>, node: &Record<'_>) -> Option<FileOutput> {
 
 /// The inputs' settings are written behind the node's sockets; sockets lead to them in a list.
 fn slots_of_inputs(data: &Datablock<'_>, node: &Record<'_>) -> Vec<String> {
+    /// A list that leads in circles ends here.
     const MOST: usize = 1000;
     let mut slots = Vec::new();
     let mut next = node.pointer("inputs.first");
-    while let (Some(address), true) = (next, slots.len() < MOST) {
-        let Some(socket) = data.at(address).next() else {
+    for _ in 0..MOST {
+        let Some(socket) = next.and_then(|address| data.at(address).next()) else {
             break;
         };
         let settings = socket
             .pointer("storage")
             .and_then(|storage| data.at(storage).next());
-        if let Some(settings) = settings {
-            let layered = settings.text("path").unwrap_or_default();
-            slots.push(layered);
-        }
+        slots.extend(settings.and_then(|settings| settings.text("path")));
         next = socket.pointer("next");
     }
     slots

@@ -13,7 +13,8 @@ use crate::walk::{Visit, walk};
 
 /// The most of each that a file may hold.
 const MOST_SCENES: usize = 10_000;
-const MOST_REFERENCES: usize = 500_000;
+const MOST_REFERENCES: usize = 1_000_000;
+const MOST_OUTPUTS: usize = 100_000;
 const MOST_LIBRARIES: usize = 10_000;
 const MOST_NAMES: usize = 4_000_000;
 
@@ -66,6 +67,8 @@ struct Reader {
     trees: HashMap<u64, Tree>,
     libraries: Vec<LibraryReference>,
     references: Vec<Reference>,
+    /// Names in the lists of references.
+    listed: usize,
     scripts: Vec<String>,
     scripted_drivers: u64,
     linked_scenes: Vec<String>,
@@ -77,7 +80,7 @@ impl Contents {
     pub(crate) fn read<R: Read + Seek>(file: &mut R) -> Result<Self, InspectError> {
         let mut reader = Reader::default();
         walk(file, &mut reader)?;
-        Ok(reader.finish())
+        reader.finish()
     }
 }
 
@@ -113,10 +116,16 @@ impl Visit for Reader {
         let drivers = data.all("ChannelDriver");
         let scripted = drivers.filter(|driver| driver.int("type") == Some(DRIVER_IS_EXPRESSION));
         self.scripted_drivers += scripted.count() as u64;
-        self.references.extend(external::read(code, data));
+        let found = external::read(code, data);
+        self.listed += found.iter().map(Reference::listed).sum::<usize>();
+        self.references.extend(found);
         for (what, count, limit) in [
             ("scenes", self.scenes.len(), MOST_SCENES),
-            ("references to files", self.references.len(), MOST_REFERENCES),
+            (
+                "references to files",
+                self.references.len() + self.listed,
+                MOST_REFERENCES,
+            ),
             ("libraries", self.libraries.len(), MOST_LIBRARIES),
             ("objects", self.names.len(), MOST_NAMES),
         ] {
@@ -186,7 +195,7 @@ impl Reader {
     }
 
     /// What refers to another datablock can be answered when all are known.
-    fn finish(self) -> Contents {
+    fn finish(self) -> Result<Contents, InspectError> {
         let Reader {
             version: (major, minor),
             names,
@@ -200,16 +209,25 @@ impl Reader {
             .find(open)
             .or_else(|| self.scenes.first())
             .map(|found| found.scene.name.clone());
-        let scenes = self.scenes.into_iter().map(|found| {
+        let mut scenes = Vec::new();
+        let mut outputs = 0;
+        for found in self.scenes {
             let mut scene = found.scene;
             let camera = found.camera.and_then(|address| names.get(&address));
             scene.camera = camera.map(ToString::to_string);
             add_outputs_of_groups(&mut scene, found.trees, &trees);
-            scene
-        });
-        Contents {
+            outputs += scene.file_outputs.len();
+            if outputs > MOST_OUTPUTS {
+                return Err(InspectError::TooMany {
+                    what: "file-output nodes",
+                    limit: MOST_OUTPUTS as u64,
+                });
+            }
+            scenes.push(scene);
+        }
+        Ok(Contents {
             version: [major, minor, self.subversion],
-            scenes: scenes.collect(),
+            scenes,
             active_scene,
             libraries: needed(self.libraries),
             references: self.references,
@@ -217,7 +235,7 @@ impl Reader {
             scripted_drivers: self.scripted_drivers,
             linked_scenes: self.linked_scenes,
             incomplete: self.incomplete,
-        }
+        })
     }
 }
 

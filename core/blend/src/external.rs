@@ -56,6 +56,9 @@ const IMAGE_HAS_VIEWS: i64 = 1 << 14;
 const STRIP_IMAGE: i64 = 0;
 const STRIP_MOVIE: i64 = 3;
 
+/// The most images that the strips of one scene name: damaged strips may all share one long list.
+const MOST_NAMES: usize = 500_000;
+
 /// `PointCache.flag`.
 const CACHE_ON_DISK: i64 = 1 << 6;
 const CACHE_EXTERNAL: i64 = 1 << 9;
@@ -82,6 +85,14 @@ impl Reference {
             packed: false,
             optional: false,
             library: None,
+        }
+    }
+
+    /// How many names it lists beside its own.
+    pub(crate) fn listed(&self) -> usize {
+        match &self.spread {
+            Spread::Listed(names) => names.len(),
+            _ => 0,
         }
     }
 
@@ -253,6 +264,7 @@ fn frames_if(record: &Record<'_>) -> Spread {
 
 /// Images and movies in the sequencer; its sounds are datablocks.
 fn strips(data: &Datablock<'_>) -> Vec<Reference> {
+    let mut names_left = MOST_NAMES;
     data.all("Sequence")
         .chain(data.all("Strip").filter(|strip| strip.int("type").is_some()))
         .filter_map(|strip| {
@@ -266,9 +278,11 @@ fn strips(data: &Datablock<'_>) -> Vec<Reference> {
             let folder = source.bytes("dir").or_else(|| source.bytes("dirpath"))?;
             let names: Vec<Vec<u8>> = data
                 .at(source.pointer("stripdata")?)
+                .take(names_left)
                 .filter_map(|element| element.bytes("name").or_else(|| element.bytes("filename")))
                 .map(<[u8]>::to_vec)
                 .collect();
+            names_left -= names.len();
             // Blender's own name begins with two letters, as those of datablocks do.
             let name = strip.bytes("name")?.get(2..).unwrap_or_default();
             let name = String::from_utf8_lossy(name);

@@ -9,7 +9,7 @@ const GROUP: i64 = 6;
 const BOOLEAN: i64 = 10;
 
 /// The most properties of one group looked at: a list that leads in circles ends here.
-const MOST: usize = 10_000;
+const MOST: usize = 1000;
 
 /// A group of properties.
 #[derive(Clone, Copy)]

@@ -323,3 +323,32 @@ fn the_corpus_is_written() {
         .sum();
     assert!(total < 200_000, "the corpus has {total} bytes");
 }
+
+/// As a damaged file may hold them: found by random damage, once without an end.
+#[test]
+fn lists_that_lead_in_circles_end() {
+    let mut file = Written::new(Heads::Wide, false, "304");
+    file.add("SC", 1, "Scene", &[("id.name", Value::Text("SCRound"))]);
+    for _ in 0..300 {
+        let fields = [
+            ("idname", Value::Text("CompositorNodeOutputFile")),
+            ("storage", Value::Pointer(2)),
+            ("inputs.first", Value::Pointer(3)),
+        ];
+        file.add("DATA", 9, "bNode", &fields);
+    }
+    file.add("DATA", 2, "NodeImageMultiFile", &[]);
+    file.add("DATA", 3, "bNodeSocket", &[("next", Value::Pointer(3))]);
+    let begun = Instant::now();
+    assert_eq!(
+        inspect_bytes(&file.finish()).unwrap().scenes[0]
+            .file_outputs
+            .len(),
+        300
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        begun.elapsed()
+    );
+}

@@ -2,6 +2,7 @@
 //! of its own. What it writes is not what Blender writes, only what Blender's format allows.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::too_many_lines, reason = "one of everything is a long list")]
 
 use std::collections::HashMap;
 
@@ -460,7 +461,7 @@ fn scenes(file: &mut Written) {
         "DATA",
         135,
         "bNodeSocket",
-        &[("next", Pointer(135)), ("storage", Pointer(136))],
+        &[("next", Pointer(0)), ("storage", Pointer(136))],
     );
     file.add(
         "DATA",
