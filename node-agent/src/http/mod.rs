@@ -11,7 +11,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use farmhand_http::{Access, Reject};
+use farmhand_http::{Access, Reject, refuse_oversized};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::agent::Agent;
@@ -23,12 +23,12 @@ type Shared = axum::extract::State<Arc<Agent>>;
 
 /// Every call that an agent answers.
 pub(crate) fn router(agent: Arc<Agent>, access: Access) -> Router {
+    let uploads = Router::new().route("/v1/blobs/{hash}", get(blobs::read).put(blobs::put)); // Streamed to disk.
     Router::new()
         .route("/health", get(node::health))
         .route("/metrics", get(node::metrics))
         .route("/v1/node", get(node::node))
         .route("/v1/events", get(node::events))
-        .route("/v1/blobs/{hash}", get(blobs::read).put(blobs::put))
         .route("/v1/batches", get(batches::list).post(batches::start))
         .route("/v1/batches/{key}", get(batches::one).delete(batches::cancel))
         .route("/v1/batches/{key}/revoke", post(batches::revoke))
@@ -37,6 +37,11 @@ pub(crate) fn router(agent: Arc<Agent>, access: Access) -> Router {
         .route("/v1/batches/{key}/frames/{frame}/{*file}", get(batches::file))
         .route("/job", post(seed::start))
         .route("/job/{pid}", get(seed::status))
+        .layer(middleware::from_fn_with_state(
+            LARGEST_BODY as u64,
+            refuse_oversized,
+        ))
+        .merge(uploads)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
