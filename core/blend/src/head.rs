@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use crate::header::{BlockHead, Header, LONGEST_HEAD, LONGEST_HEADER};
+use crate::inspect_error::InspectError;
 use crate::unpack::unpack;
 
 /// What the head of a .blend says.
@@ -43,77 +45,41 @@ pub enum HeadError {
 const MOST_BLOCKS: usize = 64;
 const MOST_SKIPPED: u64 = 64 << 20;
 
-/// How the blocks of a file are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Layout {
-    big_endian: bool,
-    block_head: BlockHead,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BlockHead {
-    /// Pointers of 4 bytes, 20 bytes in all.
-    Small,
-    /// Pointers of 8 bytes, 24 bytes in all.
-    Wide,
-    /// Blender 5: lengths of 8 bytes, 32 bytes in all.
-    Large,
-}
-
 /// Reads the head of a .blend, compressed or not. Reads a few kilobytes of an ordinary file.
 ///
 /// # Errors
 /// When it is no .blend, is cut off, or cannot be read.
 pub fn read_head(reader: impl Read) -> Result<BlendHead, HeadError> {
     let mut reader = unpack(reader).map_err(broken)?;
-    let (version, layout) = read_header(&mut reader)?;
-    let scenes = read_scenes(&mut reader, layout)?;
+    let header = read_header(&mut reader)?;
+    let scenes = read_scenes(&mut reader, header)?;
+    let version = header.version;
     Ok(BlendHead { version, scenes })
 }
 
-fn read_header(reader: &mut impl Read) -> Result<((u16, u16), Layout), HeadError> {
-    let start: [u8; 12] = read_exactly(reader).map_err(|error| match error {
-        HeadError::Damaged => HeadError::NotBlend,
-        other => other,
-    })?;
-    if !start.starts_with(b"BLENDER") {
-        return Err(HeadError::NotBlend);
+fn read_header(reader: &mut impl Read) -> Result<Header, HeadError> {
+    let mut start = Vec::with_capacity(LONGEST_HEADER);
+    // Twelve bytes tell which header it is.
+    reader.take(12).read_to_end(&mut start).map_err(broken)?;
+    if start.get(7).is_some_and(u8::is_ascii_digit) {
+        let more = LONGEST_HEADER - start.len();
+        reader.take(more as u64).read_to_end(&mut start).map_err(broken)?;
     }
-    // `BLENDER-v304` or `BLENDER17-01v0500`: a digit behind the name is the new header's length.
-    if start[7].is_ascii_digit() {
-        let rest: [u8; 5] = read_exactly(reader)?;
-        let version = number(&rest[1..])?;
-        let layout = Layout {
-            big_endian: rest[0] == b'V',
-            block_head: BlockHead::Large,
-        };
-        return match (&start[7..9], &start[10..12]) {
-            (b"17", b"01") => Ok(((version / 100, version % 100), layout)),
-            _ => Err(HeadError::Damaged),
-        };
-    }
-    let block_head = match start[7] {
-        b'-' => BlockHead::Wide,
-        b'_' => BlockHead::Small,
-        _ => return Err(HeadError::Damaged),
-    };
-    let version = number(&start[9..])?;
-    let layout = Layout {
-        big_endian: start[8] == b'V',
-        block_head,
-    };
-    Ok(((version / 100, version % 100), layout))
+    Header::parse(&start).map_err(|error| match error {
+        InspectError::Empty | InspectError::NotBlend => HeadError::NotBlend,
+        _ => HeadError::Damaged,
+    })
 }
 
-fn read_scenes(reader: &mut impl Read, layout: Layout) -> Result<Vec<SceneRange>, HeadError> {
+fn read_scenes(reader: &mut impl Read, header: Header) -> Result<Vec<SceneRange>, HeadError> {
     let mut scenes = Vec::new();
     let mut skipped = 0;
     for _ in 0..MOST_BLOCKS {
-        let Some((code, length)) = read_block_head(reader, layout)? else {
+        let Some(BlockHead { code, length, .. }) = read_block_head(reader, header)? else {
             break;
         };
         match &code {
-            b"REND" => scenes.push(read_scene(reader, layout, length)?),
+            b"REND" => scenes.push(read_scene(reader, header, length)?),
             // Written together: behind the first, another kind of block ends them.
             _ if !scenes.is_empty() => break,
             b"ENDB" => break,
@@ -129,27 +95,27 @@ fn read_scenes(reader: &mut impl Read, layout: Layout) -> Result<Vec<SceneRange>
     Ok(scenes)
 }
 
-/// Code and length of the next block; nothing at the end of the file.
-fn read_block_head(reader: &mut impl Read, layout: Layout) -> Result<Option<([u8; 4], u64)>, HeadError> {
-    let mut code = [0; 4];
-    match reader.read(&mut code[..1]) {
-        Ok(0) => return Ok(None),
-        Ok(_) => reader.read_exact(&mut code[1..]).map_err(broken)?,
-        Err(error) => return Err(broken(error)),
+/// The head of the next block; nothing at the end of the file.
+fn read_block_head(reader: &mut impl Read, header: Header) -> Result<Option<BlockHead>, HeadError> {
+    let mut bytes = Vec::with_capacity(LONGEST_HEAD);
+    let length = header.head_length();
+    reader
+        .take(length as u64)
+        .read_to_end(&mut bytes)
+        .map_err(broken)?;
+    if bytes.is_empty() {
+        return Ok(None);
     }
-    let length = match layout.block_head {
-        BlockHead::Large => {
-            let rest: [u8; 28] = read_exactly(reader)?;
-            i64_at(&rest[12..], layout)
-        }
-        BlockHead::Wide => i32_at(&read_exactly::<20>(reader)?, layout).into(),
-        BlockHead::Small => i32_at(&read_exactly::<16>(reader)?, layout).into(),
-    };
-    let length = u64::try_from(length).map_err(|_| HeadError::Damaged)?;
-    Ok(Some((code, length)))
+    if bytes.len() < length {
+        return Err(HeadError::Damaged);
+    }
+    header
+        .block_head(&bytes)
+        .map(Some)
+        .map_err(|_| HeadError::Damaged)
 }
 
-fn read_scene(reader: &mut impl Read, layout: Layout, length: u64) -> Result<SceneRange, HeadError> {
+fn read_scene(reader: &mut impl Read, header: Header, length: u64) -> Result<SceneRange, HeadError> {
     if !(9..=4096).contains(&length) {
         return Err(HeadError::Damaged);
     }
@@ -158,23 +124,19 @@ fn read_scene(reader: &mut impl Read, layout: Layout, length: u64) -> Result<Sce
     if body.len() as u64 != length {
         return Err(HeadError::Damaged);
     }
+    #[expect(clippy::cast_possible_truncation, reason = "four bytes hold a signed number")]
+    let number = |at: usize| header.unsigned(&body[at..at + 4]) as i32;
     let name = body[8..].split(|byte| *byte == 0).next().unwrap_or_default();
     Ok(SceneRange {
         name: String::from_utf8_lossy(name).into_owned(),
-        start: i32_at(&body, layout),
-        end: i32_at(&body[4..], layout),
+        start: number(0),
+        end: number(4),
     })
 }
 
 fn skip(reader: &mut impl Read, length: u64) -> Result<(), HeadError> {
     let copied = io::copy(&mut reader.take(length), &mut io::sink()).map_err(broken)?;
     (copied == length).then_some(()).ok_or(HeadError::Damaged)
-}
-
-fn read_exactly<const N: usize>(reader: &mut impl Read) -> Result<[u8; N], HeadError> {
-    let mut bytes = [0; N];
-    reader.read_exact(&mut bytes).map_err(broken)?;
-    Ok(bytes)
 }
 
 /// What decompressors say about damage comes as an I/O error too.
@@ -185,33 +147,6 @@ fn broken(error: io::Error) -> HeadError {
         }
         _ if error.raw_os_error().is_none() => HeadError::Damaged,
         _ => HeadError::Io(error),
-    }
-}
-
-fn number(digits: &[u8]) -> Result<u16, HeadError> {
-    let text = std::str::from_utf8(digits).map_err(|_| HeadError::Damaged)?;
-    text.trim().parse().map_err(|_| HeadError::Damaged)
-}
-
-/// The number in the first 4 bytes; callers pass at least as many.
-fn i32_at(bytes: &[u8], layout: Layout) -> i32 {
-    let mut word = [0; 4];
-    word.copy_from_slice(&bytes[..4]);
-    if layout.big_endian {
-        i32::from_be_bytes(word)
-    } else {
-        i32::from_le_bytes(word)
-    }
-}
-
-/// The number in the first 8 bytes; callers pass at least as many.
-fn i64_at(bytes: &[u8], layout: Layout) -> i64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[..8]);
-    if layout.big_endian {
-        i64::from_be_bytes(word)
-    } else {
-        i64::from_le_bytes(word)
     }
 }
 
