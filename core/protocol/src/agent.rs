@@ -333,8 +333,7 @@ mod tests {
 
     #[test]
     fn an_event_keeps_its_wire_form() {
-        let text =
-            concat!(r#"{"type":"frame_started","key":"00000000-0000-0000-0000-000000000001.b4","frame":7}"#);
+        let text = r#"{"type":"frame_started","key":"00000000-0000-0000-0000-000000000001.b4","frame":7}"#;
         let event: AgentEvent = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&event).unwrap(), text);
     }
