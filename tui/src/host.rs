@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_http::Tokens;
-use farmhand_orchestrator::Config;
+use farmhand_orchestrator::{Config, Discover};
 use tokio::sync::oneshot;
 
 use crate::cli::{Common, HostArgs};
@@ -29,6 +29,7 @@ pub(crate) struct HostPlan {
     pub(crate) output: PathBuf,
     pub(crate) allow_output: Vec<PathBuf>,
     pub(crate) nodes: Vec<String>,
+    pub(crate) discover: Vec<Discover>,
     pub(crate) scene: Option<PathBuf>,
     pub(crate) open_seed: bool,
     pub(crate) token: Option<Tokens>,
@@ -51,6 +52,7 @@ impl HostPlan {
                 .map(|path| absolute(path))
                 .collect::<Result<_>>()?,
             nodes: args.nodes,
+            discover: args.discover,
             scene: args.scene.as_deref().map(absolute).transpose()?,
             open_seed: args.open_seed,
             token: place::own_token(common, place)?,
@@ -74,6 +76,9 @@ impl HostPlan {
         }
         for node in &self.nodes {
             add("--node", node.into());
+        }
+        for place in &self.discover {
+            add("--discover", place.to_string().into());
         }
         if let Some(scene) = &self.scene {
             add("--scene", scene.clone().into());
@@ -183,6 +188,7 @@ fn config(plan: HostPlan) -> Config {
     Config {
         allow_output: plan.allow_output,
         nodes: plan.nodes,
+        discover: plan.discover,
         tokens: plan.token,
         open_seed: plan.open_seed,
         scene: Some(Box::pin(scene)),

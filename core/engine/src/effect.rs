@@ -17,6 +17,11 @@ pub enum Effect {
         /// The agent's base address.
         address: String,
     },
+    /// Let a connection go unless somebody still names that address: its node lives elsewhere now.
+    Release {
+        /// The agent's base address.
+        address: String,
+    },
     /// Upload what the scene needs and start a batch. Answered by `BatchAccepted`, `BatchRefused` or
     /// `BatchUnclear`.
     Dispatch {

@@ -154,6 +154,19 @@ impl Farm {
         self.addresses.iter().cloned().chain(joined).collect()
     }
 
+    /// Whether this address was added by a person or by its agent, rather than met.
+    pub fn is_added(&self, address: &str) -> bool {
+        self.addresses.contains(address)
+    }
+
+    /// Other nodes than this one that were last reached at this address.
+    pub(crate) fn others_at(&self, node: NodeId, address: &str) -> impl Iterator<Item = NodeId> {
+        self.nodes
+            .iter()
+            .filter(move |(id, other)| **id != node && other.address == address)
+            .map(|(id, _)| *id)
+    }
+
     /// Frames of a job that are being rendered, as far as is seen.
     pub fn rendering(&self, job: JobId) -> FrameSet {
         let of_job = |batch: &BatchId| self.batches.get(batch).is_some_and(|batch| batch.job == job);

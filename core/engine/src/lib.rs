@@ -25,6 +25,6 @@ pub use fact::{Fact, Sighting, Stamped};
 pub use farm::{Farm, Now, Policy};
 pub use job::{Batch, Job, JobSpec};
 pub use narrate::narrate;
-pub use node::{Node, Presence};
+pub use node::{AbsentNode, Node, Presence};
 pub use schedule::schedule;
 pub use table::FrameTable;

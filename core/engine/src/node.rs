@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use farmhand_protocol::Failure;
 use farmhand_protocol::agent::NodeInfo;
+use farmhand_protocol::{Failure, NodeId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,17 @@ pub struct Node {
     pub drained: bool,
     /// When it joined, or was last drained or resumed.
     pub since: Timestamp,
+}
+
+/// A node with which nothing would be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentNode {
+    /// Which.
+    pub node: NodeId,
+    /// Where it was last reached.
+    pub address: String,
+    /// Another node answers there now.
+    pub is_replaced: bool,
 }
 
 /// What is seen of a node since this start. Times are of [`crate::Now::since_start`].

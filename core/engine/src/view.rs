@@ -8,7 +8,7 @@ use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
 
 use crate::farm::{Farm, Now};
 use crate::job::{Batch, Job};
-use crate::node::Unfit;
+use crate::node::{AbsentNode, Unfit};
 use crate::schedule::{choose_blender, unfit, unfit_for};
 
 /// A mean or an ETA of fewer frames than this would mislead.
@@ -175,6 +175,22 @@ impl Farm {
                     node: None,
                     render_ms: None,
                 }
+            })
+            .collect()
+    }
+
+    /// Nodes with which nothing would be lost: nobody hears from them, they have no batch, and nobody added
+    /// their address.
+    pub fn absent_nodes(&self) -> Vec<AbsentNode> {
+        let is_silent = |id| self.presence(id).is_none_or(|presence| presence.silent);
+        let absent = self.nodes.iter().filter(|(id, node)| {
+            is_silent(**id) && self.batches_on(**id).next().is_none() && !self.is_added(&node.address)
+        });
+        absent
+            .map(|(id, node)| AbsentNode {
+                node: *id,
+                address: node.address.clone(),
+                is_replaced: self.others_at(*id, &node.address).any(|other| !is_silent(other)),
             })
             .collect()
     }

@@ -212,10 +212,14 @@ impl Painter {
                 nodes.insert(id.to_string(), Arc::new(view));
             }
         }
-        for address in addresses()
-            .into_iter()
-            .filter(|address| !reached.contains(address))
-        {
+        // A node that answers at two addresses is shown once.
+        let is_known = |address: &String| {
+            let known = |signs: &Signs| {
+                signs.problem.is_none() && signs.node.is_some_and(|node| farm.node(node).is_some())
+            };
+            reached.contains(address) || signs.get(address).is_some_and(known)
+        };
+        for address in addresses().into_iter().filter(|address| !is_known(address)) {
             let view = unreached_view(&address, signs.get(&address), now);
             nodes.insert(address, Arc::new(view));
         }

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use farmhand_engine::Policy;
 use farmhand_http::Tokens;
 
+use crate::discovery::{Discover, Resolve};
 use crate::scene::SceneInTheMaking;
 
 /// Settings of one orchestrator.
@@ -20,6 +22,12 @@ pub struct Config {
     pub allow_output: Vec<PathBuf>,
     /// Base addresses of agents, besides those that the farm remembers.
     pub nodes: Vec<String>,
+    /// Where further agents are found.
+    pub discover: Vec<Discover>,
+    /// What resolves names for that, instead of the system.
+    pub resolve: Option<Resolve>,
+    /// A node that was found and has vanished is forgotten after so long.
+    pub forget_after: Duration,
     /// What callers must present, and what agents are shown. Without it the orchestrator listens on loopback
     /// only.
     pub tokens: Option<Tokens>,
@@ -40,6 +48,9 @@ impl Config {
             output,
             allow_output: Vec::new(),
             nodes: Vec::new(),
+            discover: Vec::new(),
+            resolve: None,
+            forget_after: Duration::from_mins(10),
             tokens: None,
             open_seed: false,
             scene: None,
@@ -56,8 +67,11 @@ impl std::fmt::Debug for Config {
             .field("output", &self.output)
             .field("allow_output", &self.allow_output)
             .field("nodes", &self.nodes)
+            .field("discover", &self.discover)
+            .field("forget_after", &self.forget_after)
             .field("tokens", &self.tokens)
             .field("open_seed", &self.open_seed)
+            .field("resolve", &self.resolve.is_some())
             .field("scene", &self.scene.is_some())
             .field("policy", &self.policy)
             .finish()

@@ -10,6 +10,7 @@ mod blobs;
 mod board;
 mod config;
 mod delivery;
+mod discovery;
 mod front;
 mod hold;
 mod http;
@@ -30,6 +31,7 @@ mod upload;
 
 pub use address::{AddressError, agent_address};
 pub use config::Config;
+pub use discovery::{Discover, DiscoverError, Resolve};
 pub use farmhand_engine::Policy;
 pub use hold::{HoldError, Holder};
 pub use journal::JournalError;

@@ -17,15 +17,21 @@ pub(crate) struct Links {
     http: reqwest::Client,
     tokens: Option<Tokens>,
     open: Mutex<BTreeMap<String, Arc<Link>>>,
+    /// Addresses that were named at the start.
+    named: BTreeSet<String>,
+    /// Addresses that are found at the moment.
+    discovered: Mutex<BTreeSet<String>>,
 }
 
 impl Links {
-    pub(crate) fn new(means: Means, tokens: Option<Tokens>) -> Self {
+    pub(crate) fn new(means: Means, tokens: Option<Tokens>, named: BTreeSet<String>) -> Self {
         Self {
             means: Arc::new(means),
             http: crate::agent::http_client(),
             tokens,
             open: Mutex::default(),
+            named,
+            discovered: Mutex::default(),
         }
     }
 
@@ -44,6 +50,24 @@ impl Links {
             link.close_gently();
         }
         link.is_some()
+    }
+
+    /// Lets a link go unless somebody names its address.
+    pub(crate) fn release(&self, address: &str) {
+        let is_found = self.discovered_now().contains(address);
+        if !is_found && !self.is_named(address) {
+            self.disconnect(address);
+        }
+    }
+
+    /// Whether an address was named at the start.
+    pub(crate) fn is_named(&self, address: &str) -> bool {
+        self.named.contains(address)
+    }
+
+    /// These are the addresses that are found at the moment.
+    pub(crate) fn discovered(&self, addresses: &BTreeSet<String>) {
+        self.discovered_now().clone_from(addresses);
     }
 
     pub(crate) fn close_all(&self) {
@@ -82,6 +106,7 @@ impl Links {
             Effect::Disconnect { address } => {
                 self.disconnect(&address);
             }
+            Effect::Release { address } => self.release(&address),
             Effect::Dispatch { node, start } => self.through(farm, node, |link| link.dispatch(*start)),
             Effect::Revoke { node, batch, frames } => {
                 self.through(farm, node, |link| link.revoke(batch, frames));
@@ -130,6 +155,10 @@ impl Links {
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Link>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn discovered_now(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.discovered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn routes(&self) -> MutexGuard<'_, std::collections::HashMap<NodeId, String>> {

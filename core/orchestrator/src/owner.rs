@@ -415,7 +415,7 @@ mod tests {
                 is_full: Arc::clone(&is_full),
             }),
             painter,
-            links: Arc::new(Links::new(means, None)),
+            links: Arc::new(Links::new(means, None, BTreeSet::new())),
             started: then,
             ticked: then,
             turned: then,

@@ -18,6 +18,7 @@ use crate::blobs::Blobs;
 use crate::board::Painter;
 use crate::config::Config;
 use crate::delivery::clear_parts;
+use crate::discovery::{Discovery, system_resolver};
 use crate::front::Front;
 use crate::hold::{Hold, HoldError};
 use crate::inbox::{Inbox, Message};
@@ -126,6 +127,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         }
     });
     tokio::spawn(stop.clone().run_until_cancelled_owned(tell_time(inbox.clone())));
+    if !config.discover.is_empty() {
+        let discovery = Discovery {
+            places: config.discover,
+            resolve: config.resolve.unwrap_or_else(system_resolver),
+            forget_after: config.forget_after,
+            links: assembled.links,
+            inbox: inbox.clone(),
+        };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(discovery.run()));
+    }
     tracing::info!(%address, %farm, "orchestrator listens");
     Ok(Running {
         address,
@@ -140,6 +151,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 /// The parts, wired together, before anything runs but the links.
 struct Assembled {
     inbox: Inbox,
+    links: Arc<Links>,
     waiting: mpsc::Receiver<Message>,
     front: Front,
     owner: Owner,
@@ -169,7 +181,8 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         telemetry,
         routes: Mutex::default(),
     };
-    let links = Arc::new(Links::new(means, farm_wide.tokens));
+    let named = farm_wide.nodes.iter().cloned().collect();
+    let links = Arc::new(Links::new(means, farm_wide.tokens, named));
     let started = Instant::now();
     let now = Now {
         since_start: Duration::ZERO,
@@ -202,6 +215,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
     };
     Assembled {
         inbox,
+        links: Arc::clone(&owner.links),
         waiting,
         front,
         owner,

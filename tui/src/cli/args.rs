@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use farmhand_client::FarmAddress;
+use farmhand_orchestrator::Discover;
 use farmhand_protocol::farm::Existing;
 use farmhand_protocol::{BatchId, Device, FrameSet, IdError, JobId};
 
@@ -89,6 +90,9 @@ pub(crate) struct HostArgs {
         value_delimiter = ','
     )]
     pub(crate) nodes: Vec<String>,
+    /// Find agents by name: every address of HOST that dns://HOST:PORT stands for, as they come and go; may repeat.
+    #[arg(long, value_name = "URL", env = "FARMHAND_DISCOVER", value_delimiter = ',')]
+    pub(crate) discover: Vec<Discover>,
     /// Folder below which pictures go [default: output in the data folder].
     #[arg(long, value_name = "ROOT", env = "FARMHAND_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
@@ -384,8 +388,20 @@ mod tests {
     }
 
     #[test]
+    fn a_place_to_find_agents_that_is_none_is_refused_in_words() {
+        let line = "farmhand serve --discover agent:3000";
+        let error = Cli::try_parse_from(line.split_whitespace())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("--discover") && error.contains("dns://agent:3000"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn the_dashboard_takes_what_serve_takes() {
-        let flags = "--listen 127.0.0.1:0 --node http://a --node http://b --output /r --allow-output /s";
+        let flags = "--listen 127.0.0.1:0 --node http://a --node http://b --discover dns://agent:3000 --output /r --allow-output /s";
         for line in [format!("farmhand serve {flags}"), format!("farmhand {flags}")] {
             let cli = parse(&line);
             let host = match cli.verb {
@@ -393,6 +409,7 @@ mod tests {
                 _ => cli.host,
             };
             assert_eq!(host.nodes, ["http://a", "http://b"]);
+            assert_eq!(host.discover.len(), 1);
             assert_eq!(host.allow_output, [PathBuf::from("/s")]);
         }
     }

@@ -138,6 +138,9 @@ fn add_node(farm: &Farm, address: String) -> Decision {
 fn remove_node(farm: &Farm, node: NodeId) -> Result<Decision, Refusal> {
     let address = find_node(farm, node)?.address.clone();
     let mut decision = take_everything_back(farm, node);
+    if farm.others_at(node, &address).next().is_some() {
+        return Ok(decision.fact(Fact::NodeRemoved { node })); // Its address is another's now.
+    }
     if farm.addresses.contains(&address) {
         decision = decision.fact(Fact::AddressRemoved {
             address: address.clone(),

@@ -78,17 +78,41 @@ fn open_frame(farm: &Farm, batch: BatchId, frame: Frame) -> Option<&Batch> {
 fn seen(farm: &Farm, address: String, info: Box<NodeInfo>) -> Decision {
     let known = farm.nodes.get(&info.id);
     let same = known.is_some_and(|node| node.address == address && node.name == info.name);
-    let joined = Fact::NodeJoined {
-        node: info.id,
-        name: info.name.clone(),
-        address,
-    };
     let decision = if same {
         Decision::default()
     } else {
-        Decision::default().fact(joined)
+        let moved = known.filter(|node| node.address != address);
+        let joined = Fact::NodeJoined {
+            node: info.id,
+            name: info.name.clone(),
+            address: address.clone(),
+        };
+        let decision = Decision::default().fact(joined);
+        match moved {
+            Some(before) => decision.and(move_away(farm, info.id, &before.address, address)),
+            None => decision,
+        }
     };
     decision.see(Sighting::NodeSeen { info })
+}
+
+/// A node was met under another address: nobody is to be waited for under the old one, unless another node
+/// has it by now.
+fn move_away(farm: &Farm, node: NodeId, from: &str, to: String) -> Decision {
+    // A last answer from the old address may arrive late; then this brings the link back.
+    let decision = Decision::default().effect(Effect::Connect { address: to });
+    if farm.others_at(node, from).next().is_some() {
+        return decision;
+    }
+    let address = from.to_owned();
+    let decision = if farm.is_added(from) {
+        decision.fact(Fact::AddressRemoved {
+            address: address.clone(),
+        })
+    } else {
+        decision
+    };
+    decision.effect(Effect::Release { address })
 }
 
 /// Compares an agent's list with what we think it has, and mends the difference.

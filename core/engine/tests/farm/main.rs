@@ -8,7 +8,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use farmhand_engine::{Command, Event, Report};
+use farmhand_engine::{Command, Decision, Effect, Event, Report, decide};
 use farmhand_protocol::farm::JobState;
 use farmhand_protocol::{Frame, NodeId};
 use proptest::prelude::*;
@@ -145,6 +145,70 @@ fn the_same_command_twice_is_no_error_and_changes_nothing() {
         world.tell(Event::Command(command)).unwrap();
         assert_eq!(world.journal.len(), facts);
     }
+}
+
+fn seen_at(world: &World, n: usize, address: &str) -> Decision {
+    let info = Box::new(world.farm.presence(node(n)).unwrap().info.clone());
+    let address = address.to_owned();
+    decide(
+        &world.farm,
+        world.now(),
+        Event::Report(Report::NodeSeen { address, info }),
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_node_that_is_met_elsewhere_is_no_longer_waited_for_where_it_was() {
+    let mut world = World::new(2);
+    let before = world.farm.node(node(0)).unwrap().address.clone();
+    let added = Command::AddNode {
+        address: "http://new".to_owned(),
+    };
+    world.tell(Event::Command(added)).unwrap();
+    let (connect, release) = (
+        |address: &str| Effect::Connect {
+            address: address.to_owned(),
+        },
+        |address: &str| Effect::Release {
+            address: address.to_owned(),
+        },
+    );
+    let moved = seen_at(&world, 0, "http://new");
+    assert_eq!(moved.effects, [connect("http://new"), release(&before)]);
+    world.remember(&moved);
+    // It moves on, and what its agent had added goes with it.
+    let moved = seen_at(&world, 0, "http://newer");
+    assert_eq!(moved.effects, [connect("http://newer"), release("http://new")]);
+    world.remember(&moved);
+    assert!(!world.farm.addresses().contains("http://new"));
+    assert!(seen_at(&world, 0, "http://newer").facts.is_empty());
+}
+
+#[test]
+fn two_nodes_may_swap_their_addresses_and_a_removed_one_takes_none_of_another_with_it() {
+    let mut world = World::new(2);
+    let other = world.farm.node(node(1)).unwrap().address.clone();
+    let first = world.farm.node(node(0)).unwrap().address.clone();
+    let moved = seen_at(&world, 0, &other);
+    world.remember(&moved);
+    let moved = seen_at(&world, 1, &first);
+    assert!(
+        !moved
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Release { .. })),
+        "the other one answers there: {moved:?}"
+    );
+    let remove = Event::Command(Command::RemoveNode(node(1)));
+    let removed = decide(&world.farm, world.now(), remove).unwrap();
+    assert!(
+        !removed
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Disconnect { .. })),
+        "{removed:?}"
+    );
 }
 
 #[derive(Debug, Clone)]

@@ -262,7 +262,7 @@ impl World {
                 }
             }
             Effect::List { node: to } => self.list(to),
-            Effect::Connect { .. } | Effect::Disconnect { .. } => {}
+            Effect::Connect { .. } | Effect::Disconnect { .. } | Effect::Release { .. } => {}
         }
     }
 

@@ -104,6 +104,26 @@ async fn a_job_that_cannot_be_rendered_is_refused_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_ended_job_can_be_deleted_and_its_pictures_stay() {
+    let (agent, address) = FakeAgent::start().await;
+    let mut farm = Farm::start(&[&address]).await;
+    agent.state().is_held = true;
+    let id = farm.submit("castle", "1-2").await;
+    let path = format!("/v1/jobs/{id}");
+    let status = async |farm: &Farm| farm.http.delete(farm.url(&path)).send().await.unwrap().status();
+    assert_eq!(status(&farm).await, StatusCode::CONFLICT, "it still runs");
+    agent.state().is_held = false;
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    assert_eq!(status(&farm).await, StatusCode::NO_CONTENT);
+    assert_eq!(status(&farm).await, StatusCode::NOT_FOUND);
+    assert_eq!(farm.files("castle").len(), 4);
+    farm.shutdown().await;
+    farm.start_again().await.unwrap();
+    let shown = farm.http.get(farm.url(&path)).send().await.unwrap();
+    assert_eq!(shown.status(), StatusCode::NOT_FOUND, "it stays deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_events_sees_a_job_from_its_submission_to_its_end() {
     let (_agent, address) = FakeAgent::start().await;
     let farm = Farm::start(&[&address]).await;

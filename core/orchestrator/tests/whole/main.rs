@@ -4,4 +4,5 @@
 
 mod api;
 mod delivery;
+mod discovery;
 mod support;

@@ -1,6 +1,7 @@
 //! An agent without Blender: speaks the agent's API, and can be told to misbehave.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct FakeAgent(Arc<Inner>);
 
 struct Inner {
     id: NodeId,
+    /// It renders on while its listener is away.
+    renders_on: tokio::runtime::Handle,
     events: EventLog,
     state: Mutex<AgentState>,
 }
@@ -50,21 +53,75 @@ pub(crate) struct AgentState {
     pub(crate) is_held: bool,
 }
 
+/// An agent's listener and everything that came through it.
+pub(crate) struct Listening(Option<tokio::runtime::Runtime>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.take().unwrap().shutdown_background();
+    }
+}
+
 impl FakeAgent {
     /// Starts one on a port of its own; returns it and its base address.
     pub(crate) async fn start() -> (Self, String) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let agent = Self::new();
+        let address = agent.serve(listener);
+        (agent, address)
+    }
+
+    /// One that nobody can reach yet.
+    pub(crate) fn new() -> Self {
         let id = uuid::Uuid::new_v4();
         let agent = Self(Arc::new(Inner {
             id: NodeId(id),
+            renders_on: tokio::runtime::Handle::current(),
             events: EventLog::new(BootId(id.as_u64_pair().0), 4096, &AgentEvent::Reset),
             state: Mutex::new(AgentState {
                 frame_time: Duration::from_millis(5),
                 ..AgentState::default()
             }),
         }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let beating = agent.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let beat = AgentEvent::Beat { load: load() };
+                beating.0.events.publish_passing(&beat);
+            }
+        });
+        agent
+    }
+
+    /// Answers here too from now on.
+    pub(crate) fn serve(&self, listener: tokio::net::TcpListener) -> String {
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new()
+        let router = self.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    /// Answers here until what it returns is dropped; connections that stand are cut then.
+    pub(crate) async fn serve_at(&self, at: SocketAddr) -> Listening {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let router = self.router();
+        let bind = async move { tokio::net::TcpListener::bind(at).await.unwrap() };
+        let listener = runtime.spawn(bind).await.unwrap();
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Listening(Some(runtime))
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        self.0.id
+    }
+
+    fn router(&self) -> Router {
+        Router::new()
             .route("/v1/node", get(node))
             .route("/v1/events", get(events))
             .route("/v1/blobs/{hash}", axum::routing::head(has_blob).put(put_blob))
@@ -74,19 +131,7 @@ impl FakeAgent {
             .route("/v1/batches/{key}/log", get(log))
             .route("/v1/batches/{key}/frames/{frame}/ack", post(acknowledge))
             .route("/v1/batches/{key}/frames/{frame}/{*file}", get(file))
-            .with_state(agent.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let beating = agent.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                beating
-                    .0
-                    .events
-                    .publish_passing(&AgentEvent::Beat { load: load() });
-            }
-        });
-        (agent, address)
+            .with_state(self.clone())
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, AgentState> {
@@ -252,7 +297,8 @@ async fn start(State(agent): State<FakeAgent>, Json(start): Json<StartBatch>) ->
         };
         state.batches.insert(key, report);
     }
-    tokio::spawn(agent.render(key, start.frames));
+    let renders_on = agent.0.renders_on.clone();
+    renders_on.spawn(agent.render(key, start.frames));
     StatusCode::ACCEPTED.into_response()
 }
 

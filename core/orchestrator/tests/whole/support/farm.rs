@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 pub(crate) struct Farm {
     folder: tempfile::TempDir,
-    nodes: Vec<String>,
+    /// Changes the settings of every start.
+    change: Box<dyn Fn(&mut Config) + Send + Sync>,
     running: Option<Running>,
     pub(crate) http: reqwest::Client,
 }
@@ -21,9 +22,15 @@ pub(crate) struct Farm {
 impl Farm {
     /// A farm of these agents that has just been started for the first time.
     pub(crate) async fn start(nodes: &[&String]) -> Self {
+        let nodes: Vec<String> = nodes.iter().map(|node| (*node).clone()).collect();
+        Self::start_with(move |config| config.nodes.clone_from(&nodes)).await
+    }
+
+    /// A farm with other settings.
+    pub(crate) async fn start_with(change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let mut farm = Self {
             folder: tempfile::tempdir().unwrap(),
-            nodes: nodes.iter().map(|node| (*node).clone()).collect(),
+            change: Box::new(change),
             running: None,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
         };
@@ -57,7 +64,7 @@ impl Farm {
             self.data(),
             self.folder.path().join("output"),
         );
-        config.nodes.clone_from(&self.nodes);
+        (self.change)(&mut config);
         config.scene = Some(Box::pin(scene));
         self.running = Some(start(config).await?);
         Ok(())
