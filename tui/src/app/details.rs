@@ -4,7 +4,8 @@ use farmhand_protocol::JobId;
 use farmhand_protocol::farm::{BatchView, JobDetail, Note};
 use jiff::tz::TimeZone;
 
-use super::NodeEntry;
+use super::scroll::scrolled;
+use super::{Action, Command, Model, NodeEntry, Screen, act};
 use crate::cli::jobs;
 use crate::words;
 
@@ -126,6 +127,38 @@ impl Details {
             scroll: 0,
             stale: false,
         }
+    }
+}
+
+pub(crate) fn on_details(model: &mut Model, action: Action) -> Vec<Command> {
+    let page = usize::from(model.size.height.saturating_sub(5)).max(1);
+    match action {
+        Action::Back => {
+            model.screens.pop();
+        }
+        Action::Cancel | Action::Retry => return act::act(model, action),
+        _ => {
+            if let Some(Screen::Details(details)) = model.screens.last_mut() {
+                let most = details.lines.len().saturating_sub(page);
+                details.scroll = scrolled(details.scroll, action, page).min(most);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Reads the job of a page of details anew where it has changed, at most once a second.
+pub(crate) fn refresh_details(model: &mut Model) -> Vec<Command> {
+    match model.screens.last_mut() {
+        Some(Screen::Details(details)) if details.stale => {
+            details.stale = false;
+            details
+                .job
+                .map(|job| Command::LoadJob { job })
+                .into_iter()
+                .collect()
+        }
+        _ => Vec::new(),
     }
 }
 

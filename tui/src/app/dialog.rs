@@ -1,8 +1,8 @@
-//! Questions: what is about to happen, what is lost by it, and buttons; and one-line prompts.
+//! Questions: what is about to happen, what is lost by it, and buttons.
 
-use tui_input::Input;
+use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{Act, Leave, Target};
+use super::{Act, Action, Command, Leave, Model, Overlay, Target, act};
 
 /// A question with buttons. The first button is the safe one and has the focus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,27 +93,41 @@ impl Dialog {
     }
 }
 
-/// Asks for one line of text.
-#[derive(Debug, Clone)]
-pub(crate) struct Prompt {
-    pub(crate) title: String,
-    pub(crate) hint: Vec<String>,
-    pub(crate) input: Input,
-    pub(crate) error: Option<String>,
+pub(crate) fn on_dialog(model: &mut Model, action: Action) -> Vec<Command> {
+    let Some(Overlay::Dialog(dialog)) = &mut model.overlay else {
+        return Vec::new();
+    };
+    match action {
+        Action::Next => dialog.move_focus(1),
+        Action::Previous => dialog.move_focus(-1),
+        Action::Choose => {
+            let outcome = dialog.buttons[dialog.focus].outcome.clone();
+            return conclude(model, outcome);
+        }
+        _ => model.overlay = None,
+    }
+    Vec::new()
 }
 
-impl Prompt {
-    /// Asks for an agent's address.
-    pub(crate) fn add_node() -> Self {
-        Self {
-            title: "Add a node".to_owned(),
-            hint: vec![
-                "On the machine that shall render, run".to_owned(),
-                "  farmhand-agent --listen 127.0.0.1:3001".to_owned(),
-                "and name its address here (for another machine: see `farmhand token`).".to_owned(),
-            ],
-            input: Input::new("http://127.0.0.1:3001".to_owned()),
-            error: None,
+pub(crate) fn press_button_of(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    let (Some(Overlay::Dialog(dialog)), KeyCode::Char(letter)) = (&model.overlay, key.code) else {
+        return Vec::new();
+    };
+    let button = dialog.buttons.iter().find(|button| button.key == letter);
+    match button.map(|button| button.outcome.clone()) {
+        Some(outcome) => conclude(model, outcome),
+        None => Vec::new(),
+    }
+}
+
+fn conclude(model: &mut Model, outcome: Outcome) -> Vec<Command> {
+    model.overlay = None;
+    match outcome {
+        Outcome::Nothing => Vec::new(),
+        Outcome::Quit(leave) => vec![Command::Quit(leave)],
+        Outcome::Act(target, act) => {
+            let (doing, done) = act::wording(&act);
+            act::start(model, target, act, doing, done)
         }
     }
 }

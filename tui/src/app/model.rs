@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Size;
 
 use super::{
-    Context, Cursor, Details, Dialog, Farm, Layout, NodeEntry, NodeRow, Panel, Prompt, SubmitForm, Target,
-    visible_rows,
+    Chord, Context, Cursor, Details, Dialog, Farm, Help, Keymap, Layout, NodeEntry, NodeRow, Panel, Prompt,
+    SubmitForm, Target, visible_rows,
 };
 
 /// A whole screen. The last of the model's stack is shown; `esc` goes one back.
@@ -19,7 +19,7 @@ pub(crate) enum Screen {
     Farm,
     Submit,
     Details(Details),
-    Help { scroll: usize },
+    Help(Help),
 }
 
 /// What lies over the screen and takes the keys.
@@ -78,9 +78,18 @@ pub(crate) struct Pending {
     pub(crate) done: String,
 }
 
+/// The beginning of a row of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Typed {
+    pub(crate) keys: Vec<Chord>,
+    pub(crate) since: Timestamp,
+}
+
 /// The dashboard.
 #[derive(Debug)]
 pub(crate) struct Model {
+    pub(crate) keys: Keymap,
+    pub(crate) typed: Option<Typed>,
     pub(crate) farm: Farm,
     pub(crate) farm_address: String,
     pub(crate) link: Link,
@@ -115,6 +124,8 @@ impl Model {
         size: Size,
     ) -> Self {
         Self {
+            keys: Keymap::default(),
+            typed: None,
             farm: Farm::default(),
             farm_address,
             link: Link::Connecting,
@@ -153,7 +164,7 @@ impl Model {
             (None, Screen::Farm) => Context::Farm,
             (None, Screen::Submit) => Context::Form,
             (None, Screen::Details(_)) => Context::Details,
-            (None, Screen::Help { .. }) => Context::Help,
+            (None, Screen::Help(_)) => Context::Help,
         }
     }
 

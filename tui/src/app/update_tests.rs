@@ -88,7 +88,7 @@ fn cancelling_a_batch_loses_only_its_own_frames() {
 #[test]
 fn a_key_that_can_do_nothing_says_why() {
     let mut model = busy(100, 30);
-    press(&mut model, "3gr"); // b13 has no failed frame.
+    press(&mut model, "3ggr"); // b13 has no failed frame.
     let toast = model.toast.take().unwrap();
     assert_eq!(
         toast.text,
@@ -296,10 +296,14 @@ fn esc_never_quits() {
 
 #[test]
 fn every_footer_hint_of_the_farm_screen_does_something() {
-    for binding in bindings(Context::Farm).filter(|binding| !binding.hint.is_empty()) {
+    for binding in Keymap::default()
+        .of(Context::Farm)
+        .filter(|binding| !binding.hint.is_empty())
+    {
         let mut model = busy(100, 30);
         let before = format!("{:?}{:?}{:?}", model.screens, model.overlay, model.focus);
-        let key = match binding.label {
+        let label = binding.label();
+        let key = match label.as_str() {
             "enter" => KeyCode::Enter,
             "tab" => KeyCode::Tab,
             letter => KeyCode::Char(letter.chars().next().unwrap()),
@@ -309,7 +313,7 @@ fn every_footer_hint_of_the_farm_screen_does_something() {
         assert!(
             !commands.is_empty() || before != after,
             "{} does nothing",
-            binding.label
+            binding.label()
         );
     }
 }
@@ -335,7 +339,7 @@ fn all_ways_to_move_work_in_every_list() {
             },
         );
     }
-    press(&mut model, "1g");
+    press(&mut model, "1gg");
     let place = |model: &Model| match model.focus {
         Panel::Jobs => model.jobs.index(),
         Panel::Nodes => model.nodes.index(),
@@ -343,9 +347,9 @@ fn all_ways_to_move_work_in_every_list() {
     };
     for panel in ["1", "2", "3"] {
         press(&mut model, panel);
-        press(&mut model, "g");
+        press(&mut model, "gg");
         let mut seen = vec![place(&model)];
-        for keys in ["j", "G", "k", "g"] {
+        for keys in ["j", "G", "k", "gg"] {
             press(&mut model, keys);
             seen.push(place(&model));
         }
@@ -359,7 +363,7 @@ fn all_ways_to_move_work_in_every_list() {
         assert!(place(&model) < 49);
         update(&mut model, key(KeyCode::Home));
         if panel == "1" {
-            press(&mut model, "g");
+            press(&mut model, "gg");
         }
     }
 }
@@ -454,7 +458,7 @@ fn pasted_text_is_typed_and_never_taken_for_keys() {
 #[test]
 fn draining_a_node_goes_back_and_forth_and_now_asks() {
     let mut model = busy(100, 30);
-    press(&mut model, "2g");
+    press(&mut model, "2gg");
     let first = model.selected_node().unwrap().view.name.clone();
     assert_eq!(first, "cpu-01");
     press(&mut model, "jj");

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use super::text::cut;
-use crate::app::{Binding, Context, Link, Model, Overlay, Tone, availability, bindings};
+use crate::app::{Binding, Context, Link, Model, Overlay, Tone, availability};
 
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     if area.height < 2 {
@@ -78,22 +78,24 @@ fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         }
     }
     let context = model.context();
-    let shown: Vec<_> = bindings(context)
+    let shown: Vec<_> = model
+        .keys
+        .of(context)
         .filter(|binding| !binding.hint.is_empty())
         .collect();
     // Help and quit stay when others do not fit.
     let (last, first): (Vec<&Binding>, Vec<&Binding>) = shown
         .into_iter()
         .partition(|binding| context == Context::Farm && matches!(binding.hint, "help" | "quit"));
-    let reserved: usize = last.iter().map(|b| b.label.len() + b.hint.len() + 3).sum();
+    let reserved: usize = last.iter().map(|b| b.label().len() + b.hint.len() + 3).sum();
     for binding in first {
         let possible = availability(model, binding.action).is_ok();
-        if !add(binding.label, binding.hint, possible, reserved) {
+        if !add(&binding.label(), binding.hint, possible, reserved) {
             break;
         }
     }
     for binding in last {
-        add(binding.label, binding.hint, true, 0);
+        add(&binding.label(), binding.hint, true, 0);
     }
     Line::from(spans).render(area, buffer);
 }

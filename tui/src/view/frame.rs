@@ -27,8 +27,8 @@ pub(crate) fn draw(model: &Model, look: Look, frame: &mut Frame<'_>) {
             details::draw(model, page, look, area, buffer);
             None
         }
-        Screen::Help { scroll } => {
-            help::draw(model, *scroll, look, area, buffer);
+        Screen::Help(page) => {
+            help::draw(model, page.scroll, look, area, buffer);
             None
         }
     };

@@ -8,14 +8,16 @@ use ratatui::widgets::Widget;
 use super::Look;
 use super::frame::{line_of, panel};
 use super::text::{fit, wrap};
-use crate::app::{Context, Model, bindings};
+use crate::app::{Context, Keymap, Model};
 
-const PAGES: [(Context, &str); 5] = [
-    (Context::Farm, "Farm"),
-    (Context::Form, "Submit form"),
-    (Context::Details, "Details"),
-    (Context::Dialog, "Questions"),
-    (Context::Prompt, "Prompts"),
+const PAGES: [Context; 7] = [
+    Context::Farm,
+    Context::Form,
+    Context::Details,
+    Context::Moving,
+    Context::Dialog,
+    Context::Prompt,
+    Context::Everywhere,
 ];
 
 const STATES: [&str; 6] = [
@@ -28,18 +30,28 @@ const STATES: [&str; 6] = [
 ];
 
 /// All lines, wrapped to `width` columns.
-fn lines(width: usize, look: Look) -> Vec<Line<'static>> {
+fn lines(keys: &Keymap, width: usize, look: Look) -> Vec<Line<'static>> {
     const LABEL: usize = 11;
     let rest = width.saturating_sub(LABEL + 4);
     let mut lines = Vec::new();
-    for (context, name) in PAGES {
-        lines.push(Line::styled(format!(" {name}"), look.strong()));
-        for binding in bindings(context) {
-            for (index, text) in wrap(binding.help, rest).into_iter().enumerate() {
-                let label = if index == 0 { binding.label } else { "" };
+    for context in PAGES {
+        lines.push(Line::styled(format!(" {}", context.title()), look.strong()));
+        for binding in keys.own(context) {
+            let others: Vec<String> = binding.keys.iter().skip(1).map(ToString::to_string).collect();
+            let text = if others.is_empty() {
+                binding.help.to_owned()
+            } else {
+                format!("{} (also {})", binding.help, others.join(", "))
+            };
+            for (index, text) in wrap(&text, rest).into_iter().enumerate() {
+                let label = if index == 0 {
+                    binding.label()
+                } else {
+                    String::new()
+                };
                 lines.push(Line::from(vec![
                     Span::raw("   "),
-                    Span::styled(fit(label, LABEL, false), look.key()),
+                    Span::styled(fit(&label, LABEL, false), look.key()),
                     Span::raw(text),
                 ]));
             }
@@ -52,19 +64,20 @@ fn lines(width: usize, look: Look) -> Vec<Line<'static>> {
     lines
 }
 
-/// How many lines the page has on a screen of this width.
-pub(crate) fn help_lines(width: u16) -> usize {
-    lines(usize::from(width).saturating_sub(2), Look { colour: false }).len()
+/// How many lines the page has on this screen.
+pub(crate) fn help_lines(model: &Model) -> usize {
+    let width = usize::from(model.size.width).saturating_sub(2);
+    lines(&model.keys, width, Look { colour: false }).len()
 }
 
-pub(crate) fn draw(_model: &Model, scroll: usize, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, scroll: usize, look: Look, area: Rect, buffer: &mut Buffer) {
     let place = Rect {
         height: area.height.saturating_sub(2),
         ..area
     };
     let title = Line::styled(" Help ", look.key());
     let inside = panel(title, None, true, look, place, buffer);
-    for (index, line) in lines(inside.width.into(), look)
+    for (index, line) in lines(&model.keys, inside.width.into(), look)
         .into_iter()
         .skip(scroll)
         .enumerate()

@@ -1,0 +1,237 @@
+//! What keys do: contexts, actions, and the map between them that dispatch, footer, help and palette share.
+
+mod chord;
+mod table;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use chord::{Chord, Sequence};
+
+/// Where a key is pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Context {
+    Farm,
+    Details,
+    Help,
+    Dialog,
+    Prompt,
+    Form,
+    /// A layer: lists and pages of text.
+    Moving,
+    /// A layer: every context.
+    Everywhere,
+}
+
+impl Context {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Farm,
+        Self::Details,
+        Self::Help,
+        Self::Dialog,
+        Self::Prompt,
+        Self::Form,
+        Self::Moving,
+        Self::Everywhere,
+    ];
+
+    /// The context and what lies under it: keys that it does not name itself are looked up there.
+    pub(crate) fn layers(self) -> &'static [Self] {
+        match self {
+            Self::Farm => &[Self::Farm, Self::Moving, Self::Everywhere],
+            Self::Details => &[Self::Details, Self::Moving, Self::Everywhere],
+            Self::Help => &[Self::Help, Self::Moving, Self::Everywhere],
+            // Letters are typed, or press buttons.
+            Self::Dialog => &[Self::Dialog, Self::Everywhere],
+            Self::Prompt => &[Self::Prompt, Self::Everywhere],
+            Self::Form => &[Self::Form, Self::Everywhere],
+            Self::Moving => &[Self::Moving],
+            Self::Everywhere => &[Self::Everywhere],
+        }
+    }
+
+    /// How it is called in the help.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Farm => "Farm",
+            Self::Details => "Details",
+            Self::Help => "Help",
+            Self::Dialog => "Questions",
+            Self::Prompt => "Prompts",
+            Self::Form => "Submit form",
+            Self::Moving => "Moving",
+            Self::Everywhere => "Everywhere",
+        }
+    }
+}
+
+/// What a key does. Its name in the configuration is the variant's, in kebab case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    NextPanel,
+    PreviousPanel,
+    ShowJobs,
+    ShowNodes,
+    ShowBatches,
+    ShowEvents,
+    Open,
+    Submit,
+    Cancel,
+    Retry,
+    PauseOrResume,
+    AddNode,
+    Drain,
+    DrainNow,
+    Help,
+    Back,
+    Quit,
+    QuitNow,
+    Suspend,
+    NextField,
+    PreviousField,
+    Next,
+    Previous,
+    Choose,
+    Send,
+}
+
+/// What some keys do in a context.
+#[derive(Debug, Clone)]
+pub(crate) struct Binding {
+    pub(crate) context: Context,
+    pub(crate) keys: Vec<Sequence>,
+    pub(crate) action: Action,
+    /// A word or two for the footer; empty where it is not shown there.
+    pub(crate) hint: &'static str,
+    /// A sentence for the help.
+    pub(crate) help: &'static str,
+}
+
+impl Binding {
+    /// Its first key as it is written; empty where it has none.
+    pub(crate) fn label(&self) -> String {
+        self.keys.first().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// What the keys typed so far mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Action(Action),
+    /// More keys must follow.
+    Prefix,
+    Nothing,
+}
+
+/// All bindings.
+#[derive(Debug, Clone)]
+pub(crate) struct Keymap {
+    bindings: Vec<Binding>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let parse = |key: &&str| key.parse().expect("a test parses every key of the table");
+        let bindings = table::TABLE.iter().map(|entry| Binding {
+            context: entry.context,
+            keys: entry.keys.iter().map(parse).collect(),
+            action: entry.action,
+            hint: entry.hint,
+            help: entry.help,
+        });
+        Self {
+            bindings: bindings.collect(),
+        }
+    }
+}
+
+impl Keymap {
+    /// The lines of one context, without those of the layers under it.
+    pub(crate) fn own(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.bindings
+            .iter()
+            .filter(move |binding| binding.context == context)
+    }
+
+    /// The lines that are looked up in a context, its own first.
+    pub(crate) fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        context.layers().iter().flat_map(|layer| self.own(*layer))
+    }
+
+    /// What keys typed one after the other mean in a context.
+    pub(crate) fn find(&self, context: Context, typed: &[Chord]) -> Found {
+        let mut prefix = false;
+        for binding in self.of(context) {
+            for sequence in &binding.keys {
+                match sequence.chords().strip_prefix(typed) {
+                    Some([]) => return Found::Action(binding.action),
+                    Some(_) => prefix = true,
+                    None => {}
+                }
+            }
+        }
+        if prefix { Found::Prefix } else { Found::Nothing }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_place_and_none_hides_a_longer_one() {
+        let map = Keymap::default();
+        for context in Context::ALL {
+            let mut seen: HashMap<&Sequence, &Binding> = HashMap::new();
+            for binding in map.of(context) {
+                for key in &binding.keys {
+                    let before = seen.insert(key, binding);
+                    // A context may speak of a key in its own way, but only once.
+                    assert!(
+                        before.is_none_or(|before| before.context != binding.context),
+                        "{key} in {context:?}"
+                    );
+                }
+            }
+            for (long, short) in seen.keys().flat_map(|a| seen.keys().map(move |b| (a, b))) {
+                let hidden = long != short && long.chords().starts_with(short.chords());
+                assert!(!hidden, "{short} hides {long} in {context:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_footer_and_help_show_is_what_the_keys_do() {
+        let map = Keymap::default();
+        for binding in &map.bindings {
+            assert!(!binding.help.is_empty() && !binding.label().is_empty());
+            for key in &binding.keys {
+                assert_eq!(
+                    map.find(binding.context, key.chords()),
+                    Found::Action(binding.action),
+                    "{key} in {:?}",
+                    binding.context
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn ctrl_c_is_a_way_out_everywhere() {
+        let ctrl_c: Sequence = "ctrl-c".parse().unwrap();
+        for context in Context::ALL.into_iter().filter(|one| *one != Context::Moving) {
+            let found = Keymap::default().find(context, ctrl_c.chords());
+            assert_eq!(found, Found::Action(Action::QuitNow), "{context:?}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the farm tells: its events, lists that were read, answers to what was asked of it.
+
+use farmhand_client::FarmSignal;
+use farmhand_protocol::farm::{FarmEvent, JobDetail};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Command, Link, Model, Screen, Snapshot, Target, Tone};
+
+pub(crate) fn receive(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
+    match signal {
+        FarmSignal::Connected => {
+            if matches!(model.link, Link::Lost { .. }) {
+                model.say(Tone::Good, "connected again");
+            }
+            model.link = Link::Live;
+            Vec::new()
+        }
+        FarmSignal::Lost { error, retry_in } => {
+            let since = match model.link {
+                Link::Lost { since, .. } => since,
+                Link::Connecting | Link::Live => model.now,
+            };
+            let wait = SignedDuration::try_from(retry_in).unwrap_or(SignedDuration::ZERO);
+            model.link = Link::Lost {
+                error,
+                since,
+                retry_at: model.now.saturating_add(wait).unwrap_or(Timestamp::MAX),
+            };
+            Vec::new()
+        }
+        FarmSignal::Event(FarmEvent::Reset) => load_farm(model),
+        FarmSignal::Event(event) => {
+            let about = match &event {
+                FarmEvent::Batch { batch } => Some(batch.job),
+                FarmEvent::Job { job } => Some(job.id),
+                _ => None,
+            };
+            if let Some(Screen::Details(details)) = model.screens.last_mut()
+                && details.job.is_some()
+                && details.job == about
+            {
+                details.stale = true;
+            }
+            let changed = model.farm.apply(event, model.now);
+            if changed.jobs {
+                model.settle_jobs();
+            }
+            if changed.nodes {
+                model.settle_nodes();
+            }
+            if changed.batches && about.as_ref() == model.jobs.selected() {
+                model.settle_batches();
+            }
+            if changed.notes && model.events_back > 0 {
+                model.events_back += 1; // What is being read stays where it is.
+            }
+            read_selected_job(model)
+        }
+    }
+}
+
+fn load_farm(model: &mut Model) -> Vec<Command> {
+    let generation = model.generation();
+    model.farm.expect_snapshot();
+    model.loading = Some(generation);
+    vec![Command::LoadFarm { generation }]
+}
+
+pub(crate) fn farm_loaded(
+    model: &mut Model,
+    generation: u64,
+    result: Result<Box<Snapshot>, String>,
+) -> Vec<Command> {
+    if model.loading != Some(generation) {
+        return Vec::new(); // A newer question is under way.
+    }
+    model.loading = None;
+    match result {
+        Ok(snapshot) => {
+            model.farm.take(*snapshot, model.now);
+            model.settle_all();
+            read_selected_job(model)
+        }
+        Err(error) => {
+            model.say(Tone::Bad, error);
+            Vec::new()
+        }
+    }
+}
+
+/// Reads the selected job's batches where they were not read since the last reset.
+pub(crate) fn read_selected_job(model: &mut Model) -> Vec<Command> {
+    match model.jobs.selected() {
+        Some(job) if model.farm.read.insert(*job) => vec![Command::LoadJob { job: *job }],
+        _ => Vec::new(),
+    }
+}
+
+pub(crate) fn job_loaded(model: &mut Model, detail: &JobDetail) {
+    model.farm.take_detail(detail);
+    if model.jobs.selected() == Some(&detail.job.id) {
+        model.settle_batches();
+    }
+    if let Some(Screen::Details(details)) = model.screens.last_mut()
+        && details.job == Some(detail.job.id)
+    {
+        details.fill(detail);
+    }
+}
+
+pub(crate) fn acted(
+    model: &mut Model,
+    generation: u64,
+    target: &Target,
+    result: Result<(), String>,
+) -> Vec<Command> {
+    if model
+        .pending
+        .get(target)
+        .is_none_or(|pending| pending.generation != generation)
+    {
+        return Vec::new();
+    }
+    let Some(pending) = model.pending.remove(target) else {
+        return Vec::new();
+    };
+    match result {
+        Ok(()) => {
+            model.say(Tone::Good, pending.done);
+            Vec::new()
+        }
+        Err(error) => {
+            model.say(Tone::Bad, error);
+            load_farm(model) // What was shown may have been wrong.
+        }
+    }
+}
