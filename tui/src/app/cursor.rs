@@ -63,6 +63,12 @@ impl<Id: Clone + PartialEq> Cursor<Id> {
         self.go_to(rows, self.index.saturating_add_signed(steps), visible);
     }
 
+    /// As [`Self::go_to`], because a person wants it.
+    pub(crate) fn choose(&mut self, rows: &[Id], index: usize, visible: usize) {
+        self.chosen = true;
+        self.go_to(rows, index, visible);
+    }
+
     /// Selects a row by its place; the last one where there are fewer.
     pub(crate) fn go_to(&mut self, rows: &[Id], index: usize, visible: usize) {
         self.index = index.min(rows.len().saturating_sub(1));

@@ -60,6 +60,10 @@ pub(crate) struct Changed {
     pub(crate) nodes: bool,
     pub(crate) batches: bool,
     pub(crate) notes: bool,
+    /// A job says something else than before.
+    pub(crate) some_job: bool,
+    /// A node does.
+    pub(crate) some_node: bool,
 }
 
 /// The farm as it is known. Empty until the first snapshot.
@@ -145,6 +149,7 @@ impl Farm {
                 let place = |job: &JobView| (job.state.has_ended(), job.priority);
                 let before = self.jobs.get(&job.id).map(place);
                 changed.jobs = before != Some(place(&job));
+                changed.some_job = true;
                 self.jobs.insert(job.id, *job);
             }
             FarmEvent::JobGone { id } => {
@@ -165,6 +170,7 @@ impl Farm {
                 let entry = NodeEntry::new(*node, now);
                 let before = self.nodes.get(&entry.view.address).map(rows);
                 changed.nodes = before != Some(rows(&entry));
+                changed.some_node = true;
                 self.nodes.insert(entry.view.address.clone(), entry);
             }
             FarmEvent::NodeGone { address } => {
@@ -186,46 +192,6 @@ impl Farm {
             _ => {}
         }
         changed
-    }
-
-    /// Jobs in the order of the table: what may run by priority, then what ended, newest first.
-    pub(crate) fn job_rows(&self) -> Vec<JobId> {
-        let mut jobs: Vec<&JobView> = self.jobs.values().collect();
-        jobs.sort_by_key(|job| {
-            let ended = job.state.has_ended();
-            let priority = if ended { 0 } else { -job.priority };
-            let age = if ended {
-                -i128::from(job.id.0)
-            } else {
-                job.id.0.into()
-            };
-            (ended, priority, age)
-        });
-        jobs.into_iter().map(|job| job.id).collect()
-    }
-
-    /// Rows of the node table, by the nodes' names.
-    pub(crate) fn node_rows(&self) -> Vec<NodeRow> {
-        let mut nodes: Vec<&NodeEntry> = self.nodes.values().collect();
-        nodes.sort_by(|a, b| (&a.view.name, &a.view.address).cmp(&(&b.view.name, &b.view.address)));
-        nodes
-            .into_iter()
-            .flat_map(|node| {
-                let address = &node.view.address;
-                (0..node.view.running.len().max(1)).map(|place| NodeRow {
-                    address: address.clone(),
-                    place,
-                })
-            })
-            .collect()
-    }
-
-    /// Batches of a job, newest first.
-    pub(crate) fn batch_rows(&self, job: JobId) -> Vec<BatchId> {
-        self.batches
-            .get(&job)
-            .map(|batches| batches.keys().rev().copied().collect())
-            .unwrap_or_default()
     }
 
     /// A batch by its id.

@@ -1,10 +1,12 @@
 //! The farm screen: moving between its panels and within them.
 
-use super::help::Help;
+use farmhand_protocol::{BatchId, JobId};
+
 use super::live::read_selected_job;
+use super::model::Behind;
 use super::{
-    Action, Command, Cursor, Details, Dialog, Leave, Model, Overlay, Panel, Prompt, Screen, Stage, Tone, act,
-    availability, submit,
+    Action, Command, Cursor, Details, Dialog, Filter, Leave, Model, NodeRow, Overlay, Panel, Prompt, Screen,
+    Stage, Tone, act, availability, search, submit,
 };
 
 pub(crate) fn on_farm(model: &mut Model, action: Action) -> Vec<Command> {
@@ -24,23 +26,113 @@ pub(crate) fn on_farm(model: &mut Model, action: Action) -> Vec<Command> {
             return submit::list_paths(model);
         }
         Action::AddNode => model.overlay = Some(Overlay::Prompt(Prompt::add_node())),
-        Action::Help => model.screens.push(Screen::Help(Help::default())),
         Action::Quit => {
             let unfinished = model
-                .farm
+                .newest()
                 .jobs
                 .values()
                 .filter(|job| !job.state.has_ended())
                 .count();
-            if model.stage == Stage::Hosting && model.farm.has_unfinished_jobs() {
+            if model.stage == Stage::Hosting && model.newest().has_unfinished_jobs() {
                 model.overlay = Some(Overlay::Dialog(Dialog::quit(unfinished)));
             } else {
                 return vec![Command::Quit(Leave::Stopped)];
             }
         }
+        Action::Search => return search::begin(model),
+        Action::NextSort => {
+            match model.focus {
+                Panel::Jobs => model.shown_jobs.sort.cycle(),
+                Panel::Nodes => model.shown_nodes.sort.cycle(),
+                Panel::Batches => model.shown_batches.sort.cycle(),
+                Panel::Events => model.say(Tone::Plain, "events are sorted by time"),
+            }
+            model.settle_all();
+        }
+        Action::ReverseSort => {
+            let reversed = match model.focus {
+                Panel::Jobs => &mut model.shown_jobs.sort.reversed,
+                Panel::Nodes => &mut model.shown_nodes.sort.reversed,
+                Panel::Batches => &mut model.shown_batches.sort.reversed,
+                Panel::Events => return Vec::new(),
+            };
+            *reversed = !*reversed;
+            model.settle_all();
+        }
+        Action::Freeze => freeze(model),
+        Action::Zoom => {
+            model.zoomed = !model.zoomed;
+            model.settle_all();
+        }
+        Action::Back if search::is_filtered(model) => return search::apply(model, ""),
+        Action::Back if model.zoomed => {
+            model.zoomed = false;
+            model.settle_all();
+        }
+        Action::Back => {}
         _ => return act::act(model, action),
     }
     Vec::new()
+}
+
+/// Holds what is shown, or lets it follow the farm again.
+fn freeze(model: &mut Model) {
+    match model.behind.take() {
+        Some(newest) => {
+            model.farm = newest.farm;
+            model.settle_all();
+        }
+        None => {
+            model.behind = Some(Box::new(Behind {
+                farm: model.farm.clone(),
+                since: model.now,
+            }));
+        }
+    }
+}
+
+/// Selects a job, whatever the filter hides.
+pub(crate) fn go_to_job(model: &mut Model, id: JobId) -> Vec<Command> {
+    if !model.job_rows.contains(&id) {
+        model.shown_jobs.filter = Filter::default();
+        model.settle_jobs();
+    }
+    if let Some(index) = model.job_rows.iter().position(|row| *row == id)
+        && model.jobs.selected() != Some(&id)
+    {
+        let visible = model.visible(Panel::Jobs);
+        model.jobs.go_to(&model.job_rows, index, visible);
+        model.batches = Cursor::default();
+        model.settle_batches();
+    }
+    read_selected_job(model)
+}
+
+/// Selects a batch of a job.
+pub(crate) fn go_to_batch(model: &mut Model, job: JobId, id: BatchId) -> Vec<Command> {
+    let commands = go_to_job(model, job);
+    if !model.batch_rows.contains(&id) {
+        model.shown_batches.filter = Filter::default();
+        model.settle_batches();
+    }
+    if let Some(index) = model.batch_rows.iter().position(|row| *row == id) {
+        let visible = model.visible(Panel::Batches);
+        model.batches.choose(&model.batch_rows, index, visible);
+    }
+    commands
+}
+
+/// Selects a node, whatever the filter hides.
+pub(crate) fn go_to_node(model: &mut Model, address: &str) {
+    let has = |row: &NodeRow| row.address == address;
+    if !model.node_rows.iter().any(has) {
+        model.shown_nodes.filter = Filter::default();
+        model.settle_nodes();
+    }
+    if let Some(index) = model.node_rows.iter().position(has) {
+        let visible = model.visible(Panel::Nodes);
+        model.nodes.choose(&model.node_rows, index, visible);
+    }
 }
 
 fn focus(model: &mut Model, panel: Panel) {
@@ -48,7 +140,7 @@ fn focus(model: &mut Model, panel: Panel) {
     model.settle_all();
 }
 
-fn move_selection(model: &mut Model, action: Action) -> Vec<Command> {
+pub(crate) fn move_selection(model: &mut Model, action: Action) -> Vec<Command> {
     let visible = model.visible(model.focus);
     let page = isize::try_from(visible.max(2) - 1).unwrap_or(isize::MAX);
     let steps = match action {

@@ -1,5 +1,6 @@
 //! A farm for tests: a running, a waiting, a failed and a finished job, and nodes in every state.
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use farmhand_client::FarmSignal;
 use farmhand_protocol::agent::Progress;
 use farmhand_protocol::farm::{
@@ -12,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Size;
 use uuid::Uuid;
 
-use super::{Command, Model, Msg, Snapshot, Stage, update};
+use super::{Act, Command, Dialog, Model, Msg, Overlay, Snapshot, Stage, update};
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-24T14:03:20Z".parse().unwrap()
@@ -267,4 +268,51 @@ pub(crate) fn empty(width: u16, height: u16) -> Model {
     snapshot.nodes.clear();
     snapshot.farm.notes.clear();
     showing(snapshot, width, height)
+}
+
+/// Presses keys, one letter each.
+pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Command> {
+    keys.chars()
+        .flat_map(|letter| {
+            let code = match letter {
+                '\n' => KeyCode::Enter,
+                '\t' => KeyCode::Tab,
+                '\u{1b}' => KeyCode::Esc,
+                letter => KeyCode::Char(letter),
+            };
+            update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+        })
+        .collect()
+}
+
+/// Presses a letter with ctrl.
+pub(crate) fn ctrl(model: &mut Model, letter: char) -> Vec<Command> {
+    let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
+    update(model, Msg::Key(key))
+}
+
+/// The farm says something.
+pub(crate) fn event(model: &mut Model, event: FarmEvent) -> Vec<Command> {
+    update(model, Msg::Signal(FarmSignal::Event(event)))
+}
+
+/// What the farm is asked to do.
+pub(crate) fn acts(commands: &[Command]) -> Vec<&Act> {
+    let act = |command: &'_ Command| matches!(command, Command::Act { .. });
+    commands
+        .iter()
+        .filter(|command| act(command))
+        .filter_map(|command| match command {
+            Command::Act { act, .. } => Some(act),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The question that is asked.
+pub(crate) fn dialog(model: &Model) -> &Dialog {
+    match &model.overlay {
+        Some(Overlay::Dialog(dialog)) => dialog,
+        other => panic!("no question is asked: {other:?}"),
+    }
 }

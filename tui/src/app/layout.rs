@@ -46,6 +46,19 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// One panel alone.
+    pub(crate) fn zoomed(size: Size, focus: Panel) -> Option<Self> {
+        let mut layout = Self::of(size, focus, 0, 0)?;
+        let body = Rect::new(0, 1, size.width, size.height - 3);
+        let alone = |panel: Panel| if panel == focus { body } else { Rect::ZERO };
+        layout.jobs = alone(Panel::Jobs);
+        layout.nodes = alone(Panel::Nodes);
+        layout.batches = (focus == Panel::Batches).then_some(body);
+        layout.events = (focus == Panel::Events).then_some(body);
+        layout.event_line = None;
+        Some(layout)
+    }
+
     /// Nothing where the screen is smaller than [`MIN_SIZE`].
     pub(crate) fn of(size: Size, focus: Panel, job_rows: usize, node_rows: usize) -> Option<Self> {
         if size.width < MIN_SIZE.width || size.height < MIN_SIZE.height {

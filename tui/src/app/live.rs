@@ -4,9 +4,10 @@ use farmhand_client::FarmSignal;
 use farmhand_protocol::farm::{FarmEvent, JobDetail};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Command, Link, Model, Screen, Snapshot, Target, Tone};
+use super::{Command, JobSort, Link, Model, NodeSort, Screen, Snapshot, Target, Tone};
 
-pub(crate) fn receive(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
+/// Takes over what the farm says. Rows of tables are put in order by [`settle`], once for many signals.
+pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
     match signal {
         FarmSignal::Connected => {
             if matches!(model.link, Link::Lost { .. }) {
@@ -41,27 +42,49 @@ pub(crate) fn receive(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
             {
                 details.stale = true;
             }
-            let changed = model.farm.apply(event, model.now);
-            if changed.jobs {
-                model.settle_jobs();
+            let now = model.now;
+            let changed = model.newest_mut().apply(event, now);
+            if model.behind.is_some() {
+                return Vec::new();
             }
-            if changed.nodes {
-                model.settle_nodes();
-            }
-            if changed.batches && about.as_ref() == model.jobs.selected() {
-                model.settle_batches();
-            }
+            // Other values may change places too, where rows are chosen or sorted by them.
+            let (jobs, nodes) = (&model.shown_jobs, &model.shown_nodes);
+            let any_job = !jobs.filter.is_empty() || jobs.sort.column != JobSort::Queue;
+            let any_node = !nodes.filter.is_empty() || nodes.sort.column != NodeSort::Name;
+            let of_selected = about.is_some() && about.as_ref() == model.jobs.selected();
+            model.dirty.jobs |= changed.jobs || (changed.some_job && any_job);
+            model.dirty.nodes |= changed.nodes || (changed.some_node && any_node);
+            model.dirty.batches |= of_selected;
             if changed.notes && model.events_back > 0 {
                 model.events_back += 1; // What is being read stays where it is.
             }
-            read_selected_job(model)
+            Vec::new()
         }
+    }
+}
+
+/// Puts rows in order where what was heard may have changed it.
+pub(crate) fn settle(model: &mut Model) -> Vec<Command> {
+    let dirty = std::mem::take(&mut model.dirty);
+    if dirty.nodes {
+        model.settle_nodes();
+    }
+    if dirty.jobs {
+        model.settle_jobs();
+    } else if dirty.batches {
+        model.settle_batches();
+    }
+    if dirty.jobs || dirty.batches {
+        read_selected_job(model)
+    } else {
+        Vec::new()
     }
 }
 
 fn load_farm(model: &mut Model) -> Vec<Command> {
     let generation = model.generation();
-    model.farm.expect_snapshot();
+    model.newest_mut().expect_snapshot();
+    model.farm.read.clear();
     model.loading = Some(generation);
     vec![Command::LoadFarm { generation }]
 }
@@ -77,7 +100,8 @@ pub(crate) fn farm_loaded(
     model.loading = None;
     match result {
         Ok(snapshot) => {
-            model.farm.take(*snapshot, model.now);
+            let now = model.now;
+            model.newest_mut().take(*snapshot, now);
             model.settle_all();
             read_selected_job(model)
         }
@@ -97,6 +121,9 @@ pub(crate) fn read_selected_job(model: &mut Model) -> Vec<Command> {
 }
 
 pub(crate) fn job_loaded(model: &mut Model, detail: &JobDetail) {
+    if let Some(behind) = &mut model.behind {
+        behind.farm.take_detail(detail);
+    }
     model.farm.take_detail(detail);
     if model.jobs.selected() == Some(&detail.job.id) {
         model.settle_batches();

@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Size;
 
+use super::data::Changed;
 use super::{
-    Chord, Context, Cursor, Details, Dialog, Farm, Help, Keymap, Layout, NodeEntry, NodeRow, Panel, Prompt,
-    SubmitForm, Target, visible_rows,
+    BatchSort, Chord, Context, Cursor, Details, Dialog, Farm, Help, JobSort, Keymap, Layout, NodeEntry,
+    NodeRow, NodeSort, Palette, Panel, Prompt, Search, Shown, SubmitForm, Target, visible_rows,
 };
 
 /// A whole screen. The last of the model's stack is shown; `esc` goes one back.
@@ -27,6 +28,8 @@ pub(crate) enum Screen {
 pub(crate) enum Overlay {
     Dialog(Dialog),
     Prompt(Prompt),
+    Search(Search),
+    Palette(Palette),
 }
 
 /// How the stream of events stands.
@@ -85,18 +88,43 @@ pub(crate) struct Typed {
     pub(crate) since: Timestamp,
 }
 
+impl Typed {
+    /// When it helps to be told what may follow.
+    pub(crate) fn hint_at(&self) -> Timestamp {
+        let wait = SignedDuration::from_millis(300);
+        self.since.saturating_add(wait).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The farm as it goes on behind what is held on the screen.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    pub(crate) farm: Farm,
+    pub(crate) since: Timestamp,
+}
+
 /// The dashboard.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) keys: Keymap,
     pub(crate) typed: Option<Typed>,
+    /// What is shown.
     pub(crate) farm: Farm,
+    /// What is known, where it is not what is shown.
+    pub(crate) behind: Option<Box<Behind>>,
+    /// Tables whose rows may be others than those shown.
+    pub(crate) dirty: Changed,
     pub(crate) farm_address: String,
     pub(crate) link: Link,
     pub(crate) stage: Stage,
     pub(crate) screens: Vec<Screen>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) focus: Panel,
+    /// The panel with the focus is shown alone.
+    pub(crate) zoomed: bool,
+    pub(crate) shown_jobs: Shown<JobSort>,
+    pub(crate) shown_nodes: Shown<NodeSort>,
+    pub(crate) shown_batches: Shown<BatchSort>,
     pub(crate) jobs: Cursor<JobId>,
     pub(crate) nodes: Cursor<NodeRow>,
     pub(crate) batches: Cursor<BatchId>,
@@ -127,6 +155,12 @@ impl Model {
             keys: Keymap::default(),
             typed: None,
             farm: Farm::default(),
+            behind: None,
+            dirty: Changed::default(),
+            zoomed: false,
+            shown_jobs: Shown::default(),
+            shown_nodes: Shown::default(),
+            shown_batches: Shown::default(),
             farm_address,
             link: Link::Connecting,
             stage,
@@ -161,6 +195,8 @@ impl Model {
         match (&self.overlay, self.screen()) {
             (Some(Overlay::Dialog(_)), _) => Context::Dialog,
             (Some(Overlay::Prompt(_)), _) => Context::Prompt,
+            (Some(Overlay::Search(_)), _) => Context::Search,
+            (Some(Overlay::Palette(_)), _) => Context::Palette,
             (None, Screen::Farm) => Context::Farm,
             (None, Screen::Submit) => Context::Form,
             (None, Screen::Details(_)) => Context::Details,
@@ -170,7 +206,27 @@ impl Model {
 
     /// Areas of the farm screen; nothing where the terminal is too small.
     pub(crate) fn layout(&self) -> Option<Layout> {
+        if self.zoomed {
+            return Layout::zoomed(self.size, self.focus);
+        }
         Layout::of(self.size, self.focus, self.job_rows.len(), self.node_rows.len())
+    }
+
+    /// The farm as it is known, whatever is held on the screen.
+    pub(crate) fn newest(&self) -> &Farm {
+        self.behind.as_ref().map_or(&self.farm, |behind| &behind.farm)
+    }
+
+    pub(crate) fn newest_mut(&mut self) -> &mut Farm {
+        self.behind
+            .as_mut()
+            .map_or(&mut self.farm, |behind| &mut behind.farm)
+    }
+
+    /// When something is to be drawn that no message announces.
+    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+        let at = self.typed.as_ref()?.hint_at();
+        (at > self.now).then_some(at)
     }
 
     pub(crate) fn selected_job(&self) -> Option<&JobView> {
@@ -219,14 +275,16 @@ impl Model {
 
     /// Rows of the job table have come, gone or changed places.
     pub(crate) fn settle_jobs(&mut self) {
-        self.job_rows = self.farm.job_rows();
+        self.dirty.jobs = false;
+        self.job_rows = self.farm.job_rows(&self.shown_jobs);
         self.jobs.settle(&self.job_rows, self.visible(Panel::Jobs));
         self.settle_batches();
     }
 
     /// Rows of the node table have come, gone or changed places.
     pub(crate) fn settle_nodes(&mut self) {
-        self.node_rows = self.farm.node_rows();
+        self.dirty.nodes = false;
+        self.node_rows = self.farm.node_rows(&self.shown_nodes);
         let visible = self.visible(Panel::Nodes);
         if self.focus == Panel::Nodes {
             self.nodes.settle(&self.node_rows, visible);
@@ -237,10 +295,11 @@ impl Model {
 
     /// Another job is selected, or its batches have changed.
     pub(crate) fn settle_batches(&mut self) {
+        self.dirty.batches = false;
         self.batch_rows = self
             .jobs
             .selected()
-            .map(|job| self.farm.batch_rows(*job))
+            .map(|job| self.farm.batch_rows(*job, &self.shown_batches))
             .unwrap_or_default();
         let visible = self.visible(Panel::Batches);
         if self.focus == Panel::Batches {

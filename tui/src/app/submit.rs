@@ -5,8 +5,7 @@ use farmhand_protocol::FrameSet;
 use farmhand_protocol::farm::{FarmEvent, JobView};
 use tui_input::backend::crossterm::EventHandler;
 
-use super::help::Help;
-use super::live::read_selected_job;
+use super::farm_screen::go_to_job;
 use super::model::Pending;
 use super::{Action, Command, Field, Model, Panel, PathHit, Screen, SubmitForm, Target, Tone};
 use crate::words;
@@ -15,10 +14,6 @@ pub(crate) fn on_form(model: &mut Model, action: Action) -> Vec<Command> {
     match action {
         Action::Back => {
             model.screens.pop();
-            Vec::new()
-        }
-        Action::Help => {
-            model.screens.push(Screen::Help(Help::default()));
             Vec::new()
         }
         Action::Send => send_form(model),
@@ -172,17 +167,16 @@ pub(crate) fn submitted(
                 ),
             );
             let id = job.id;
-            model.farm.apply(FarmEvent::Job { job }, model.now);
+            let now = model.now;
+            if model.behind.is_some() {
+                model.farm.apply(FarmEvent::Job { job: job.clone() }, now);
+            }
+            model.newest_mut().apply(FarmEvent::Job { job }, now);
             model.form = SubmitForm::default();
             model.screens.retain(|screen| *screen != Screen::Submit);
             model.focus = Panel::Jobs;
             model.settle_all();
-            if let Some(index) = model.job_rows.iter().position(|row| *row == id) {
-                let visible = model.visible(Panel::Jobs);
-                model.jobs.go_to(&model.job_rows, index, visible);
-                model.settle_batches();
-            }
-            read_selected_job(model)
+            go_to_job(model, id)
         }
         Err(error) => {
             model.form.refusal = Some(error);

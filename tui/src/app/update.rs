@@ -5,11 +5,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::Size;
 
 use super::dialog::{on_dialog, press_button_of};
+use super::palette::{on_palette, type_in_palette};
 use super::prompt::{on_prompt, type_in_prompt};
+use super::search::{on_search, type_in_search};
 use super::submit::{on_form, type_in_form};
 use super::{
     Action, Chord, Command, Context, Found, Leave, Model, Msg, Stage, Tone, Typed, details, farm_screen,
-    help, live, submit,
+    help, live, palette, submit,
 };
 
 /// Changes the model as the message says.
@@ -28,7 +30,11 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
             }
             return details::refresh_details(model);
         }
-        Msg::Signal(signal) => return live::receive(model, signal),
+        Msg::Signal(signal) => {
+            let mut commands = live::hear(model, signal);
+            commands.extend(live::settle(model));
+            return commands;
+        }
         Msg::FarmLoaded { generation, result } => return live::farm_loaded(model, generation, result),
         Msg::JobLoaded { job, result } => match result {
             Ok(detail) => live::job_loaded(model, &detail),
@@ -76,6 +82,8 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
     match action {
         Action::QuitNow => return vec![Command::Quit(leave_at_once(model))],
         Action::Suspend => return vec![Command::Suspend],
+        Action::Help => return help::open(model),
+        Action::Palette => return palette::open(model),
         _ => {}
     }
     match context {
@@ -85,6 +93,8 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
         Context::Dialog => on_dialog(model, action),
         Context::Prompt => on_prompt(model, action),
         Context::Form => on_form(model, action),
+        Context::Search => on_search(model, action),
+        Context::Palette => on_palette(model, action),
         // Layers; nobody is ever in them.
         Context::Moving | Context::Everywhere => Vec::new(),
     }
@@ -96,6 +106,8 @@ fn on_text(model: &mut Model, context: Context, key: KeyEvent) -> Vec<Command> {
         Context::Dialog => press_button_of(model, key),
         Context::Prompt => type_in_prompt(model, key),
         Context::Form => type_in_form(model, key),
+        Context::Search => type_in_search(model, key),
+        Context::Palette => type_in_palette(model, key),
         Context::Farm | Context::Details | Context::Help | Context::Moving | Context::Everywhere => {
             Vec::new()
         }
@@ -116,6 +128,8 @@ fn paste(model: &mut Model, text: &str) -> Vec<Command> {
         match model.context() {
             Context::Prompt => commands.extend(type_in_prompt(model, key)),
             Context::Form => commands = type_in_form(model, key),
+            Context::Search => commands = type_in_search(model, key),
+            Context::Palette => commands = type_in_palette(model, key),
             // Pasted text is no row of commands.
             _ => {}
         }
@@ -125,7 +139,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Command> {
 
 /// What becomes of the farm when nobody can be asked.
 pub(crate) fn leave_at_once(model: &Model) -> Leave {
-    if model.stage == Stage::Hosting && model.farm.has_unfinished_jobs() {
+    if model.stage == Stage::Hosting && model.newest().has_unfinished_jobs() {
         Leave::Running
     } else {
         Leave::Stopped

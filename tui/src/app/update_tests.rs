@@ -7,50 +7,10 @@ use farmhand_protocol::{BatchId, JobId, NodeId};
 use std::time::Duration;
 use uuid::Uuid;
 
-use super::fixture::{self, batch, busy, empty, job, node, showing, silent};
+use super::fixture::{
+    self, acts, batch, busy, ctrl, dialog, empty, event, job, node, press, showing, silent,
+};
 use super::*;
-
-fn press(model: &mut Model, keys: &str) -> Vec<Command> {
-    keys.chars()
-        .flat_map(|letter| {
-            let code = match letter {
-                '\n' => KeyCode::Enter,
-                '\t' => KeyCode::Tab,
-                '\u{1b}' => KeyCode::Esc,
-                letter => KeyCode::Char(letter),
-            };
-            update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
-        })
-        .collect()
-}
-
-fn ctrl(model: &mut Model, letter: char) -> Vec<Command> {
-    let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
-    update(model, Msg::Key(key))
-}
-
-fn event(model: &mut Model, event: FarmEvent) -> Vec<Command> {
-    update(model, Msg::Signal(FarmSignal::Event(event)))
-}
-
-fn acts(commands: &[Command]) -> Vec<&Act> {
-    let act = |command: &'_ Command| matches!(command, Command::Act { .. });
-    commands
-        .iter()
-        .filter(|command| act(command))
-        .filter_map(|command| match command {
-            Command::Act { act, .. } => Some(act),
-            _ => None,
-        })
-        .collect()
-}
-
-fn dialog(model: &Model) -> &Dialog {
-    match &model.overlay {
-        Some(Overlay::Dialog(dialog)) => dialog,
-        other => panic!("no question is asked: {other:?}"),
-    }
-}
 
 #[test]
 fn cancelling_a_job_asks_and_names_the_frames_that_are_lost() {
@@ -296,22 +256,20 @@ fn esc_never_quits() {
 
 #[test]
 fn every_footer_hint_of_the_farm_screen_does_something() {
-    for binding in Keymap::default()
-        .of(Context::Farm)
-        .filter(|binding| !binding.hint.is_empty())
-    {
+    let map = Keymap::default();
+    for binding in map.of(Context::Farm).filter(|binding| !binding.hint.is_empty()) {
         let mut model = busy(100, 30);
-        let before = format!("{:?}{:?}{:?}", model.screens, model.overlay, model.focus);
-        let label = binding.label();
-        let key = match label.as_str() {
-            "enter" => KeyCode::Enter,
-            "tab" => KeyCode::Tab,
-            letter => KeyCode::Char(letter.chars().next().unwrap()),
+        let state = |model: &Model| {
+            let (sort, overlay) = (model.shown_jobs.sort, &model.overlay);
+            format!("{:?}{overlay:?}{:?}{sort:?}", model.screens, model.focus)
         };
-        let commands = update(&mut model, Msg::Key(KeyEvent::new(key, KeyModifiers::NONE)));
-        let after = format!("{:?}{:?}{:?}", model.screens, model.overlay, model.focus);
+        let before = state(&model);
+        let mut commands = Vec::new();
+        for chord in binding.keys[0].chords() {
+            commands.extend(update(&mut model, Msg::Key((*chord).into())));
+        }
         assert!(
-            !commands.is_empty() || before != after,
+            !commands.is_empty() || before != state(&model),
             "{} does nothing",
             binding.label()
         );

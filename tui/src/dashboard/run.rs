@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::carry::carry_out;
 use super::terminal::{TakenTerminal, give_back_on_panic};
-use crate::app::{Command, Leave, Model, Msg, Stage, leave_at_once, update};
+use crate::app::{Command, Leave, Model, Msg, Stage, hear, leave_at_once, settle, update};
 use crate::cli::print;
 use crate::handover::hand_over;
 use crate::host::{Host, HostPlan};
@@ -82,6 +82,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
     let mut changed = true;
     loop {
         let mut messages = Vec::new();
+        let wake = wait_of(&model);
         tokio::select! {
             key = keys.next() => match key {
                 Some(Ok(event)) => messages.extend(message_of(event)),
@@ -96,7 +97,11 @@ async fn show(session: &mut Session) -> Result<Leave> {
                 messages.push(Msg::HandedOver);
                 messages.push(Msg::Trouble(format!("the orchestrator ended: {error:#}")));
             }
+            () = sleep(wake.unwrap_or_default()), if wake.is_some() => messages.push(Msg::Tick(Timestamp::now())),
             () = sleep_until(drawn + FRAME), if changed => {
+                for command in settle(&mut model) {
+                    carry_out(command, &session.farm, &sender);
+                }
                 if terminal.draw(&model, look).is_err() {
                     return Ok(leave_at_once(&model));
                 }
@@ -108,7 +113,16 @@ async fn show(session: &mut Session) -> Result<Leave> {
         changed = true;
         model.now = Timestamp::now();
         for message in messages {
-            for command in update(&mut model, message) {
+            // Many events may come between two frames; rows are put in order once for all of them.
+            let commands = match message {
+                Msg::Signal(signal) => hear(&mut model, signal),
+                message => {
+                    let mut commands = settle(&mut model);
+                    commands.extend(update(&mut model, message));
+                    commands
+                }
+            };
+            for command in commands {
                 match command {
                     Command::Quit(leave) => return Ok(leave),
                     Command::Suspend => {
@@ -131,6 +145,12 @@ async fn show(session: &mut Session) -> Result<Leave> {
             }
         }
     }
+}
+
+/// How long until something is drawn that no message announces.
+fn wait_of(model: &Model) -> Option<Duration> {
+    let wait = model.wake_at()?.duration_since(Timestamp::now());
+    Some(Duration::try_from(wait).unwrap_or_default())
 }
 
 fn message_of(event: Event) -> Option<Msg> {

@@ -1,12 +1,14 @@
 //! The table of the selected job's batches.
 
+use std::collections::BTreeMap;
+
 use farmhand_protocol::farm::BatchView;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::farm::{place_in, title};
+use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
 use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
 use super::{Look, state};
@@ -45,17 +47,12 @@ const COLUMNS: &[Column<Key>] = &[
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let focused = model.focus == Panel::Batches;
     let rows = &model.batch_rows;
-    let of = model
-        .selected_job()
-        .map(|job| format!("of {}, newest first", job.id))
-        .unwrap_or_default();
-    let heading = title(
-        Panel::Batches,
-        &format!("Batches ({})", rows.len()),
-        &of,
-        focused,
-        look,
-    );
+    let all = model.jobs.selected().and_then(|job| model.farm.batches.get(job));
+    let all = all.map_or(0, BTreeMap::len);
+    let (name, more) = table_words("Batches", &model.shown_batches, rows.len(), all);
+    let of = model.selected_job().map(|job| format!("of {}  ", job.id));
+    let more = of.unwrap_or_default() + &more;
+    let heading = title(Panel::Batches, &name, &more, focused, look);
     let inside = panel(
         heading,
         place_in(model.batches.index(), rows.len()),
@@ -65,7 +62,11 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         buffer,
     );
     if rows.is_empty() {
+        let hidden = all > 0;
         let words = model.selected_job().map(|job| {
+            if hidden {
+                return "  No batch is like this. esc shows all.".to_owned();
+            }
             let reason = job
                 .reason
                 .as_deref()

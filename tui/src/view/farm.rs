@@ -6,13 +6,17 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::{Look, batches, events, header, jobs, nodes};
-use crate::app::{Link, Model, Panel};
+use crate::app::{Link, Model, Panel, Shown, Sort, SortColumn};
 
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let Some(layout) = model.layout() else { return };
     header::draw(model, look, layout.header.intersection(area), buffer);
-    jobs::draw(model, look, layout.jobs.intersection(area), buffer);
-    nodes::draw(model, look, layout.nodes.intersection(area), buffer);
+    if !layout.jobs.is_empty() {
+        jobs::draw(model, look, layout.jobs.intersection(area), buffer);
+    }
+    if !layout.nodes.is_empty() {
+        nodes::draw(model, look, layout.nodes.intersection(area), buffer);
+    }
     if let Some(place) = layout.batches {
         batches::draw(model, look, place.intersection(area), buffer);
     }
@@ -45,6 +49,36 @@ pub(crate) fn title(panel: Panel, name: &str, more: &str, focused: bool, look: L
         Span::styled(format!(" {more}"), look.faint()),
         Span::raw(if more.is_empty() { "" } else { " " }),
     ])
+}
+
+/// `Jobs (3 of 5)` and `/status:failed  sort priority ▼` for a title.
+pub(crate) fn table_words<C: SortColumn>(
+    name: &str,
+    shown: &Shown<C>,
+    rows: usize,
+    all: usize,
+) -> (String, String) {
+    let filter = shown.filter.text();
+    if filter.is_empty() {
+        return (format!("{name} ({all})"), sorted_by(shown.sort));
+    }
+    let trouble = shown.filter.trouble().map(|trouble| format!(" ({trouble})"));
+    (
+        format!("{name} ({rows} of {all})"),
+        format!(
+            "/{filter}{}  {}",
+            trouble.unwrap_or_default(),
+            sorted_by(shown.sort)
+        ),
+    )
+}
+
+fn sorted_by<C: SortColumn>(sort: Sort<C>) -> String {
+    format!(
+        "sort {} {}",
+        sort.column.word(),
+        if sort.falls() { "▼" } else { "▲" }
+    )
 }
 
 /// `2 of 25` for a table's lower border.

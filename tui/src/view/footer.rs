@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use super::text::cut;
-use crate::app::{Binding, Context, Link, Model, Overlay, Tone, availability};
+use crate::app::{Binding, Link, Model, Overlay, Tone, availability};
 
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     if area.height < 2 {
@@ -25,6 +25,16 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
 
 fn message(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width).saturating_sub(1);
+    if let Some(Overlay::Search(search)) = &model.overlay {
+        let typed = search.input.value();
+        Line::from(vec![
+            Span::styled(" /", look.key()),
+            Span::raw(cut(typed, width.saturating_sub(2))),
+            Span::styled("▏", look.key()),
+        ])
+        .render(area, buffer);
+        return;
+    }
     let (text, style) = match (&model.link, &model.toast) {
         (
             Link::Lost {
@@ -86,7 +96,7 @@ fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     // Help and quit stay when others do not fit.
     let (last, first): (Vec<&Binding>, Vec<&Binding>) = shown
         .into_iter()
-        .partition(|binding| context == Context::Farm && matches!(binding.hint, "help" | "quit"));
+        .partition(|binding| matches!(binding.hint, "help" | "quit"));
     let reserved: usize = last.iter().map(|b| b.label().len() + b.hint.len() + 3).sum();
     for binding in first {
         let possible = availability(model, binding.action).is_ok();

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use super::{Look, details, farm, footer, form, help, overlay};
+use super::{Look, details, farm, footer, form, help, overlay, palette};
 use crate::app::{MIN_SIZE, Model, Screen};
 
 /// Draws the model.
@@ -28,11 +28,12 @@ pub(crate) fn draw(model: &Model, look: Look, frame: &mut Frame<'_>) {
             None
         }
         Screen::Help(page) => {
-            help::draw(model, page.scroll, look, area, buffer);
+            help::draw(model, page, look, area, buffer);
             None
         }
     };
     footer::draw(model, look, area, buffer);
+    palette::draw_continuations(model, look, area, buffer);
     let over = overlay::draw(model, look, area, buffer);
     if let Some(position) = if model.overlay.is_some() { over } else { cursor } {
         frame.set_cursor_position(position);

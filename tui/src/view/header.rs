@@ -5,6 +5,7 @@ use std::time::Duration;
 use farmhand_protocol::farm::JobState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
@@ -37,6 +38,17 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
             count(JobState::Waiting)
         )),
     ];
+    if let Some(behind) = &model.behind {
+        let since = behind
+            .since
+            .to_zoned_datetime(model.zone.clone())
+            .strftime("%H:%M:%S");
+        spans.push(Span::raw("  "));
+        spans.push(Span::styled(
+            format!(" HELD since {since} (z z) "),
+            look.warn().add_modifier(Modifier::REVERSED),
+        ));
+    }
     // What does not fit whole is left out, the least telling first.
     let (frames, rate, eta) = numbers(model);
     let mut left = usize::from(area.width).saturating_sub(Line::from(spans.clone()).width());

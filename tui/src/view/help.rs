@@ -8,17 +8,7 @@ use ratatui::widgets::Widget;
 use super::Look;
 use super::frame::{line_of, panel};
 use super::text::{fit, wrap};
-use crate::app::{Context, Keymap, Model};
-
-const PAGES: [Context; 7] = [
-    Context::Farm,
-    Context::Form,
-    Context::Details,
-    Context::Moving,
-    Context::Dialog,
-    Context::Prompt,
-    Context::Everywhere,
-];
+use crate::app::{Context, Help, Keymap, Model, Screen};
 
 const STATES: [&str; 6] = [
     "jobs     · wait   ▶ run   ‖ paused   ✓ done   ✗ fail   – cancel",
@@ -30,11 +20,21 @@ const STATES: [&str; 6] = [
 ];
 
 /// All lines, wrapped to `width` columns.
-fn lines(keys: &Keymap, width: usize, look: Look) -> Vec<Line<'static>> {
+fn lines(keys: &Keymap, page: &Help, width: usize, look: Look) -> Vec<Line<'static>> {
     const LABEL: usize = 11;
     let rest = width.saturating_sub(LABEL + 4);
     let mut lines = Vec::new();
-    for context in PAGES {
+    let overlays: &[Context] = if page.context == Context::Farm {
+        &[
+            Context::Search,
+            Context::Palette,
+            Context::Dialog,
+            Context::Prompt,
+        ]
+    } else {
+        &[]
+    };
+    for context in page.context.layers().iter().chain(overlays).copied() {
         lines.push(Line::styled(format!(" {}", context.title()), look.strong()));
         for binding in keys.own(context) {
             let others: Vec<String> = binding.keys.iter().skip(1).map(ToString::to_string).collect();
@@ -61,25 +61,50 @@ fn lines(keys: &Keymap, width: usize, look: Look) -> Vec<Line<'static>> {
     lines.push(Line::styled(" What the marks mean", look.strong()));
     let states = STATES.iter().flat_map(|line| wrap(line, width.saturating_sub(4)));
     lines.extend(states.map(|line| Line::raw(format!("   {line}"))));
+    let wanted = page.search.trim().to_lowercase();
+    if !wanted.is_empty() {
+        lines.retain(|line| line.to_string().to_lowercase().contains(&wanted));
+    }
     lines
 }
 
 /// How many lines the page has on this screen.
 pub(crate) fn help_lines(model: &Model) -> usize {
     let width = usize::from(model.size.width).saturating_sub(2);
-    lines(&model.keys, width, Look { colour: false }).len()
+    match model.screen() {
+        Screen::Help(page) => lines(&model.keys, page, width, Look { colour: false }).len(),
+        _ => 0,
+    }
 }
 
-pub(crate) fn draw(model: &Model, scroll: usize, look: Look, area: Rect, buffer: &mut Buffer) {
+/// A screen's page as plain text.
+#[cfg(test)]
+pub(crate) fn help_text(model: &Model, context: Context) -> String {
+    let page = Help {
+        context,
+        scroll: 0,
+        search: String::new(),
+    };
+    let lines = lines(&model.keys, &page, 500, Look { colour: false });
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+pub(crate) fn draw(model: &Model, page: &Help, look: Look, area: Rect, buffer: &mut Buffer) {
     let place = Rect {
         height: area.height.saturating_sub(2),
         ..area
     };
-    let title = Line::styled(" Help ", look.key());
+    let name = page.context.title();
+    let title = match page.search.as_str() {
+        "" => format!(" Help: {name} "),
+        search => format!(" Help: {name}  /{search} "),
+    };
+    let title = Line::styled(title, look.key());
     let inside = panel(title, None, true, look, place, buffer);
-    for (index, line) in lines(&model.keys, inside.width.into(), look)
+    for (index, line) in lines(&model.keys, page, inside.width.into(), look)
         .into_iter()
-        .skip(scroll)
+        .skip(page.scroll)
         .enumerate()
     {
         match line_of(inside, index) {

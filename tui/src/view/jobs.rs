@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::farm::{place_in, title};
+use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
 use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
 use super::{Look, state};
@@ -56,13 +56,8 @@ const COLUMNS: &[Column<Key>] = &[
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let focused = model.focus == Panel::Jobs;
     let count = model.job_rows.len();
-    let heading = title(
-        Panel::Jobs,
-        &format!("Jobs ({count})"),
-        "by priority",
-        focused,
-        look,
-    );
+    let (name, more) = table_words("Jobs", &model.shown_jobs, count, model.farm.jobs.len());
+    let heading = title(Panel::Jobs, &name, &more, focused, look);
     let bottom = place_in(model.jobs.index(), count);
     let inside = panel(heading, bottom, focused, look, area, buffer);
     if count == 0 {
@@ -89,7 +84,12 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
 }
 
 fn empty(model: &Model, look: Look, inside: Rect, buffer: &mut Buffer) {
-    let lines = if model.farm.view.is_none() {
+    let lines = if !model.farm.jobs.is_empty() {
+        vec![Line::styled(
+            "  No job is like this. esc shows all.",
+            look.faint(),
+        )]
+    } else if model.farm.view.is_none() {
         vec![Line::styled("  reading the farm ...", look.faint())]
     } else {
         vec![

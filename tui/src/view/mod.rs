@@ -13,6 +13,7 @@ mod jobs;
 mod look;
 mod nodes;
 mod overlay;
+mod palette;
 #[cfg(test)]
 mod snapshots;
 mod state;
@@ -21,4 +22,6 @@ mod text;
 
 pub(crate) use frame::draw;
 pub(crate) use help::help_lines;
+#[cfg(test)]
+pub(crate) use help::help_text;
 pub(crate) use look::Look;

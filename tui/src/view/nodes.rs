@@ -1,12 +1,14 @@
 //! The table of nodes: what each slot renders, how far it is.
 
+use std::collections::BTreeSet;
+
 use farmhand_protocol::farm::{NodeState, NodeView, SlotView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::farm::{place_in, title};
+use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
 use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
 use super::text::{bar, fit};
@@ -55,8 +57,10 @@ const STALE: u64 = 6;
 
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let focused = model.focus == Panel::Nodes;
-    let count = model.farm.nodes.len();
-    let heading = title(Panel::Nodes, &format!("Nodes ({count})"), "", focused, look);
+    let count = model.node_rows.len();
+    let nodes: BTreeSet<&str> = model.node_rows.iter().map(|row| row.address.as_str()).collect();
+    let (name, more) = table_words("Nodes", &model.shown_nodes, nodes.len(), model.farm.nodes.len());
+    let heading = title(Panel::Nodes, &name, &more, focused, look);
     let bottom = place_in(model.nodes.index(), model.node_rows.len());
     let inside = panel(heading, bottom, focused, look, area, buffer);
     if count == 0 {
@@ -154,7 +158,12 @@ fn noted_row(
 }
 
 fn empty(model: &Model, look: Look, inside: Rect, buffer: &mut Buffer) {
-    let lines = if model.farm.view.is_none() {
+    let lines = if !model.farm.nodes.is_empty() {
+        vec![Line::styled(
+            "  No node is like this. esc shows all.",
+            look.faint(),
+        )]
+    } else if model.farm.view.is_none() {
         vec![Line::raw("")]
     } else {
         vec![

@@ -6,9 +6,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-use super::Look;
 use super::frame::{line_of, panel};
 use super::text::{cut, wrap};
+use super::{Look, palette};
 use crate::app::{Dialog, Model, Overlay, Prompt};
 
 /// Draws what lies over the screen; returns where the cursor stands.
@@ -19,6 +19,9 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
             None
         }
         Overlay::Prompt(prompt) => draw_prompt(prompt, look, area, buffer),
+        Overlay::Palette(palette) => palette::draw(palette, look, area, buffer),
+        // It is drawn in the message line.
+        Overlay::Search(_) => None,
     }
 }
 
@@ -81,7 +84,7 @@ fn draw_prompt(prompt: &Prompt, look: Look, area: Rect, buffer: &mut Buffer) -> 
 }
 
 /// A box of this size in the middle, as far as it fits.
-fn centred(area: Rect, width: usize, height: usize) -> Rect {
+pub(crate) fn centred(area: Rect, width: usize, height: usize) -> Rect {
     let width = u16::try_from(width).unwrap_or(u16::MAX).min(area.width);
     let height = u16::try_from(height)
         .unwrap_or(u16::MAX)

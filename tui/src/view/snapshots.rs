@@ -23,10 +23,10 @@ fn picture(model: &Model, colour: bool) -> String {
 
 fn press(model: &mut Model, keys: &str) {
     for letter in keys.chars() {
-        let code = if letter == '\n' {
-            KeyCode::Enter
-        } else {
-            KeyCode::Char(letter)
+        let code = match letter {
+            '\n' => KeyCode::Enter,
+            '\u{1b}' => KeyCode::Esc,
+            letter => KeyCode::Char(letter),
         };
         update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
     }
@@ -127,6 +127,36 @@ fn help_80x24() {
 }
 
 #[test]
+fn filtered_100x30() {
+    let mut model = busy(100, 30);
+    press(&mut model, "/!status:fail user:ana\noozz");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn palette_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, ":cancel");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn keys_that_may_follow_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, "g");
+    let at = model.wake_at().unwrap();
+    update(&mut model, Msg::Tick(at));
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn help_searched_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, "?/frame");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
 fn too_small() {
     assert_snapshot!(picture(&busy(40, 10), true));
 }
@@ -143,7 +173,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn no_size_and_no_row_of_keys_makes_it_panic(
-        width in 0_u16..=200, height in 0_u16..=200, keys in "[a-zA-Z0-9?\n ]{0,12}", known in 0..3,
+        width in 0_u16..=200, height in 0_u16..=200, keys in "[a-zA-Z0-9?:/!\u{1b}\n ]{0,16}", known in 0..3,
     ) {
         let mut model = match known {
             0 => silent(width, height),

@@ -17,6 +17,8 @@ pub(crate) enum Context {
     Dialog,
     Prompt,
     Form,
+    Search,
+    Palette,
     /// A layer: lists and pages of text.
     Moving,
     /// A layer: every context.
@@ -25,13 +27,15 @@ pub(crate) enum Context {
 
 impl Context {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Farm,
         Self::Details,
         Self::Help,
         Self::Dialog,
         Self::Prompt,
         Self::Form,
+        Self::Search,
+        Self::Palette,
         Self::Moving,
         Self::Everywhere,
     ];
@@ -46,6 +50,8 @@ impl Context {
             Self::Dialog => &[Self::Dialog, Self::Everywhere],
             Self::Prompt => &[Self::Prompt, Self::Everywhere],
             Self::Form => &[Self::Form, Self::Everywhere],
+            Self::Search => &[Self::Search, Self::Everywhere],
+            Self::Palette => &[Self::Palette, Self::Everywhere],
             Self::Moving => &[Self::Moving],
             Self::Everywhere => &[Self::Everywhere],
         }
@@ -60,7 +66,9 @@ impl Context {
             Self::Dialog => "Questions",
             Self::Prompt => "Prompts",
             Self::Form => "Submit form",
-            Self::Moving => "Moving",
+            Self::Search => "Filter line",
+            Self::Palette => "Palette",
+            Self::Moving => "Lists and pages",
             Self::Everywhere => "Everywhere",
         }
     }
@@ -101,6 +109,20 @@ pub(crate) enum Action {
     Previous,
     Choose,
     Send,
+    Palette,
+    Search,
+    NextSort,
+    ReverseSort,
+    Freeze,
+    Zoom,
+}
+
+impl Action {
+    /// Its name in words.
+    pub(crate) fn name(self) -> String {
+        let name = serde_json::to_value(self).unwrap_or_default();
+        name.as_str().unwrap_or_default().replace('-', " ")
+    }
 }
 
 /// What some keys do in a context.
@@ -164,6 +186,20 @@ impl Keymap {
     /// The lines that are looked up in a context, its own first.
     pub(crate) fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
         context.layers().iter().flat_map(|layer| self.own(*layer))
+    }
+
+    /// Bindings that go on after keys typed so far, and the keys that are still to come.
+    pub(crate) fn continuations(&self, context: Context, typed: &[Chord]) -> Vec<(String, &Binding)> {
+        let mut found = Vec::new();
+        for binding in self.of(context) {
+            for sequence in &binding.keys {
+                if let Some(rest @ [_, ..]) = sequence.chords().strip_prefix(typed) {
+                    let rest: Vec<String> = rest.iter().map(ToString::to_string).collect();
+                    found.push((rest.join(" "), binding));
+                }
+            }
+        }
+        found
     }
 
     /// What keys typed one after the other mean in a context.

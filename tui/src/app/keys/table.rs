@@ -27,28 +27,38 @@ macro_rules! table {
 /// All keys of all contexts. The footer shows hints in this order. A context's own lines go before those of
 /// the layers under it (see [`Context::layers`]).
 pub(crate) const TABLE: &[Entry] = table! {
-    Farm: ["enter"] => Open, "details", "everything about the selected row: why, errors, the log's end";
+    Farm: ["enter"] => Open, "open", "everything about the selected row: why, errors, the log's end";
     Farm: ["n"] => Submit, "submit", "submit a job";
     Farm: ["c"] => Cancel, "cancel", "cancel the selected batch or job; asks, and says what is lost";
     Farm: ["r"] => Retry, "retry", "render failed and cancelled frames of the selected batch or job again";
     Farm: ["p"] => PauseOrResume, "pause", "hold the selected job, or let it go on";
+    Farm: ["/"] => Search, "filter", "show some rows only: words, field:word, a leading ! turns it round; esc shows all";
+    Farm: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
+    Farm: ["tab", "l", "right"] => NextPanel, "panel", "next panel";
     Farm: ["a"] => AddNode, "add node", "make a node known by its agent's address";
     Farm: ["d"] => Drain, "", "drain the selected node: it finishes its frame and gets nothing new; again: undrain";
     Farm: ["D"] => DrainNow, "", "drain the selected node now: its frame is stopped and rendered elsewhere; asks";
-    Farm: ["tab", "l", "right"] => NextPanel, "panel", "next panel";
     Farm: ["shift-tab", "h", "left"] => PreviousPanel, "", "previous panel";
-    Farm: ["1"] => ShowJobs, "", "jobs";
-    Farm: ["2"] => ShowNodes, "", "nodes";
-    Farm: ["3"] => ShowBatches, "", "batches of the selected job";
-    Farm: ["4"] => ShowEvents, "", "events";
+    Farm: ["o"] => NextSort, "sort", "sort the table by its next column";
+    Farm: ["O"] => ReverseSort, "", "turn the order of the table round";
+    Farm: ["z z"] => Freeze, "", "hold what is shown while the farm goes on; again: follow it";
+    Farm: ["z m"] => Zoom, "", "the panel with the focus alone; again: all";
+    Farm: ["esc"] => Back, "", "show all rows, all panels";
+    Farm: ["1", "g j"] => ShowJobs, "", "jobs";
+    Farm: ["2", "g n"] => ShowNodes, "", "nodes";
+    Farm: ["3", "g b"] => ShowBatches, "", "batches of the selected job";
+    Farm: ["4", "g e"] => ShowEvents, "", "events";
     Farm: ["?", "f1"] => Help, "help", "this page";
     Farm: ["q"] => Quit, "quit", "quit; with unfinished jobs asks whether the farm shall go on without you";
 
     Details: ["esc", "q", "enter"] => Back, "back", "back";
+    Details: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
+    Details: ["?", "f1"] => Help, "help", "this page";
     Details: ["c"] => Cancel, "cancel", "cancel it; asks first";
     Details: ["r"] => Retry, "retry", "render its failed and cancelled frames again";
 
     Help: ["esc", "q", "?", "enter"] => Back, "close", "close";
+    Help: ["/"] => Search, "search", "show only lines with these words";
 
     Dialog: ["tab", "right", "l"] => Next, "next", "next button";
     Dialog: ["shift-tab", "left", "h"] => Previous, "", "previous button";
@@ -66,6 +76,16 @@ pub(crate) const TABLE: &[Entry] = table! {
     Form: ["ctrl-s"] => Send, "submit", "submit the job";
     Form: ["esc"] => Back, "back, keeps the draft", "back; the draft stays";
     Form: ["f1"] => Help, "help", "help";
+
+    Search: ["enter"] => Send, "keep", "keep the filter";
+    Search: ["esc"] => Back, "show all", "show all rows again";
+    Search: ["up"] => Up, "", "row above";
+    Search: ["down"] => Down, "", "row below";
+
+    Palette: ["enter"] => Choose, "do it", "do the marked one";
+    Palette: ["up", "ctrl-p", "shift-tab"] => Up, "", "mark the one above";
+    Palette: ["down", "ctrl-n", "tab"] => Down, "next", "mark the one below";
+    Palette: ["esc"] => Back, "close", "do nothing";
 
     // Under every list and page of text.
     Moving: ["j", "down"] => Down, "", "down";
