@@ -18,6 +18,7 @@ what becomes of a failure; it only says which kind it is.
 """
 
 import ctypes
+import fractions
 import json
 import os
 import queue
@@ -32,6 +33,11 @@ SAMPLE = re.compile(r"Sample (\d+)/(\d+)")
 REMAINING = re.compile(r"Remaining:\s*((?:\d+:)*\d+(?:\.\d+)?)")
 PROGRESS_INTERVAL = 0.25
 MOST_NAMED = 5
+ENGINE_NAMES = {  # What people call an engine, and what versions of Blender do.
+    "cycles": ("CYCLES",),
+    "eevee": ("BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"),
+    "workbench": ("BLENDER_WORKBENCH",),
+}
 
 arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 events = os.fdopen(int(arguments[arguments.index("--events-fd") + 1]), "w", encoding="utf-8")
@@ -58,6 +64,7 @@ class State:
     device = "auto"  # What really renders.
     digits = 4  # How many the scene's own output path asks for.
     outputs = []  # File-output nodes and where they write below a frame's folder.
+    film = None  # How pictures become a film.
 
 
 state = State()
@@ -160,20 +167,13 @@ def open_scene(command):
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:
         raise Failed("scene_unreadable", f"Blender cannot read the scene: {reason(error)}") from error
+    choose_scene()
     scene = bpy.context.scene
     render = scene.render
-    engine = engine_named(scene)
-    if engine != render.engine:
-        raise Failed(
-            "unknown_render_engine",
-            f"the scene's render engine {engine} is not in Blender {bpy.app.version_string}",
-        )
-    if render.is_movie_format:
-        raise Failed(
-            "unsupported_output",
-            f"the scene writes a movie ({render.image_settings.file_format}), which cannot be rendered frame by "
-            "frame: choose an image format",
-        )
+    choose_engine(scene)
+    engine = render.engine
+    choose_size_and_samples(scene)
+    state.film = {"rate": frame_rate(render), "movie": take_movie(render) if render.is_movie_format else None}
     check_files()
     bpy.context.view_layer.update()  # Drivers are blocked only when they are evaluated.
     check_scripts()
@@ -200,6 +200,97 @@ def open_scene(command):
         written_by=".".join(str(part) for part in bpy.data.version),
         engine=engine,
     )
+
+
+def choose_scene():
+    name = state.settings.get("scene")
+    if name is not None:
+        if name not in bpy.data.scenes:
+            raise unfit("scene", name, bpy.data.scenes)
+        bpy.context.window.scene = bpy.data.scenes[name]
+    scene = bpy.context.scene
+    wanted = state.settings.get("view_layers")
+    if wanted:
+        for layer in wanted:
+            if layer not in scene.view_layers:
+                raise unfit(f"view layer of the scene {scene.name}", layer, scene.view_layers)
+        for layer in scene.view_layers:
+            layer.use = layer.name in wanted
+
+
+def unfit(what, name, there):
+    names = sorted(item.name for item in there)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return Failed("settings_unfit", f"there is no {what} called {name}; there are: {', '.join(names[:MOST_NAMED])}{more}")
+
+
+def choose_engine(scene):
+    wish = state.settings.get("engine")
+    if wish is None:
+        named = engine_named(scene)
+        if named != scene.render.engine:
+            raise Failed(
+                "unknown_render_engine",
+                f"the scene's render engine {named} is not in Blender {bpy.app.version_string}",
+            )
+        return
+    for name in ENGINE_NAMES.get(wish.lower(), (wish,)):
+        try:
+            scene.render.engine = name
+            return
+        except TypeError:
+            pass
+    raise Failed("settings_unfit", f"Blender {bpy.app.version_string} has no render engine called {wish}")
+
+
+def choose_size_and_samples(scene):
+    percentage = state.settings.get("resolution_percentage")
+    if percentage is not None:
+        scene.render.resolution_percentage = percentage
+    samples = state.settings.get("samples")
+    if samples is None:
+        return
+    if scene.render.engine == "CYCLES":
+        scene.cycles.samples = samples
+    elif scene.render.engine.startswith("BLENDER_EEVEE"):
+        scene.eevee.taa_render_samples = samples
+    else:
+        raise Failed("settings_unfit", f"the render engine {scene.render.engine} takes no number of samples")
+
+
+def frame_rate(render):
+    """Frames in so many seconds, as whole numbers: 24 over 1, 24000 over 1001."""
+    rate = render.fps / fractions.Fraction(render.fps_base).limit_denominator(10000)
+    return [rate.numerator, rate.denominator]
+
+
+def take_movie(render):
+    """A film cannot be rendered frame by frame: its frames become lossless pictures, and whoever has them all
+    makes the film that the scene describes."""
+    kind, output = render.image_settings.file_format, render.ffmpeg
+    movie = {
+        "container": "AVI",
+        "codec": {"AVI_JPEG": "MJPEG", "AVI_RAW": "RAW"}.get(kind),
+        "quality": "HIGH",
+        "bitrate_kbps": 0,
+        "gop": 0,
+        "sound": False,
+    }
+    if kind == "FFMPEG":
+        movie = {
+            "container": output.format,
+            "codec": output.codec,
+            "quality": "LOSSLESS" if output.use_lossless_output else output.constant_rate_factor,
+            "bitrate_kbps": output.video_bitrate,
+            "gop": output.gopsize,
+            "sound": output.audio_codec != "NONE",
+        }
+    if movie["codec"] is None:
+        raise Failed("unsupported_output", f"the scene writes films as {kind}, which is not known")
+    if hasattr(render.image_settings, "media_type"):
+        render.image_settings.media_type = "IMAGE"
+    render.image_settings.file_format = "PNG"
+    return movie
 
 
 def engine_named(scene):
@@ -498,13 +589,25 @@ def files_in(folder):
 
 
 def picture_size(render):
-    """What the picture must measure; nothing where a crop or a stereo layout makes that a matter of rounding."""
-    if render.use_border and render.use_crop_to_border:
-        return None
-    if render.use_multiview and render.image_settings.views_format == "STEREO_3D":
-        return None
+    """What the picture must measure: reckoned as Blender does, in single precision and rounded down."""
     percentage = render.resolution_percentage
-    return [render.resolution_x * percentage // 100, render.resolution_y * percentage // 100]
+    width = render.resolution_x * percentage // 100
+    height = render.resolution_y * percentage // 100
+    if render.use_border and render.use_crop_to_border:
+        width = edge(render.border_max_x, width) - edge(render.border_min_x, width)
+        height = edge(render.border_max_y, height) - edge(render.border_min_y, height)
+    if render.use_multiview and render.image_settings.views_format == "STEREO_3D":
+        if render.views_format != "STEREO_3D":
+            return None
+        layout = render.image_settings.stereo_3d_format
+        if not layout.use_squeezed_frame:
+            width *= 2 if layout.display_mode == "SIDEBYSIDE" else 1
+            height *= 2 if layout.display_mode == "TOPBOTTOM" else 1
+    return [width, height]
+
+
+def edge(share, whole):
+    return int(ctypes.c_float(share * whole).value)
 
 
 # --- Rendering ----------------------------------------------------------------------------------------------
@@ -549,6 +652,7 @@ def render_frame(command):
         render_ms=int((time.monotonic() - began) * 1000),
         peak_memory_bytes=peak_memory(),
         device=state.device,
+        film=state.film,
     )
 
 

@@ -22,6 +22,7 @@ mod metrics;
 mod picture;
 mod slot;
 mod store;
+mod structure;
 
 pub use agent::{Agent, Running, StartAgentError};
 pub use blender::Spawner;

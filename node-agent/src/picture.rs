@@ -1,11 +1,15 @@
-//! Proving that a picture is whole: every pixel decoded, the size compared. An exit code or a `Saved:` line
-//! proves nothing; Blender reports a truncated EXR on a full disk as saved.
+//! Proving that a picture is whole: every pixel decoded, or where there is no decoder its structure walked to
+//! the end; the size compared. An exit code or a `Saved:` line proves nothing; Blender reports a truncated EXR
+//! on a full disk as saved.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use farmhand_protocol::agent::Proof;
 use image::{ImageError, ImageFormat, ImageReader};
+
+use crate::structure;
 
 /// Why a file is no whole picture.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +28,9 @@ pub(crate) enum PictureError {
     Io(String, #[source] io::Error),
 }
 
-/// Decodes a picture whole where its format is known, and compares its size with the expected one. Of other
-/// formats it is only known that they are not empty.
-pub(crate) fn check(path: &Path, expected: Option<(u32, u32)>) -> Result<(), PictureError> {
+/// Decodes a picture whole where its format has a decoder, else follows its structure, and compares its size
+/// with the expected one. Of formats that are not known at all it is only known that they are not empty.
+pub(crate) fn check(path: &Path, expected: Option<(u32, u32)>) -> Result<Proof, PictureError> {
     let name = || {
         path.file_name()
             .unwrap_or_default()
@@ -38,21 +42,39 @@ pub(crate) fn check(path: &Path, expected: Option<(u32, u32)>) -> Result<(), Pic
         return Err(PictureError::Empty(name()));
     }
     let damaged = |reason: String| PictureError::Damaged { name: name(), reason };
-    let size = match format(path).map_err(io)? {
-        Some(ImageFormat::OpenExr) => Some(exr_size(path).map_err(damaged)?),
+    let fits = |found, proof| match expected {
+        Some(expected) if found != expected => Err(PictureError::WrongSize {
+            name: name(),
+            found,
+            expected,
+        }),
+        _ => Ok(proof),
+    };
+    let decoded = match format(path).map_err(io)? {
+        Some(ImageFormat::OpenExr) => match exr_size(path) {
+            Ok(size) => Some(size),
+            Err(exr::error::Error::NotSupported(_)) => {
+                let size = exr_chunks(path).map_err(|error| damaged(error.to_string()))?;
+                return fits(size, Proof::Structure);
+            }
+            Err(error) => return Err(damaged(error.to_string())),
+        },
         Some(ImageFormat::Jpeg) if !ends_as_jpeg(path).map_err(io)? => {
             return Err(damaged("its end is missing".to_owned()));
         }
         Some(format) => decoded_size(path, format).map_err(damaged)?,
         None => None,
     };
-    match (size, expected) {
-        (Some(found), Some(expected)) if found != expected => Err(PictureError::WrongSize {
-            name: name(),
-            found,
-            expected,
-        }),
-        _ => Ok(()),
+    let (size, proof) = match decoded {
+        Some(size) => (Some(size), Proof::Decoded),
+        None => match structure::size(path).map_err(damaged)? {
+            Some(size) => (Some(size), Proof::Structure),
+            None => (None, Proof::NotEmpty),
+        },
+    };
+    match size {
+        Some(size) => fits(size, proof),
+        None => Ok(proof),
     }
 }
 
@@ -91,11 +113,26 @@ fn ends_as_jpeg(path: &Path) -> io::Result<bool> {
 }
 
 /// Layers and passes have names that say nothing about colour, so all channels are read as they are.
-fn exr_size(path: &Path) -> Result<(u32, u32), String> {
-    let read = exr::image::read::read_all_flat_layers_from_file(path).map_err(|error| error.to_string())?;
-    let size = read.attributes.display_window.size;
-    let number = |side: usize| u32::try_from(side).map_err(|error| error.to_string());
-    Ok((number(size.0)?, number(size.1)?))
+fn exr_size(path: &Path) -> exr::error::Result<(u32, u32)> {
+    let read = exr::image::read::read_all_flat_layers_from_file(path)?;
+    Ok(sides(read.attributes.display_window.size))
+}
+
+/// A compression without a decoder here (DWAA, DWAB): every block is read, and left packed.
+fn exr_chunks(path: &Path) -> exr::error::Result<(u32, u32)> {
+    let reader = exr::block::read(BufReader::new(File::open(path)?), false)?;
+    let size = reader.headers().first().map_or(exr::math::Vec2(0, 0), |header| {
+        header.shared_attributes.display_window.size
+    });
+    for chunk in reader.all_chunks(false)? {
+        chunk?;
+    }
+    Ok(sides(size))
+}
+
+fn sides(size: exr::math::Vec2<usize>) -> (u32, u32) {
+    let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
+    (side(size.0), side(size.1))
 }
 
 #[cfg(test)]

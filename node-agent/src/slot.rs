@@ -278,7 +278,7 @@ fn collect(folder: &Path, rendered: &Rendered) -> Result<FinishedFrame, Failure>
             .then_some(rendered.size)
             .flatten();
         let bad = |reason: String| Failure::new(FailureKind::BadPicture, reason);
-        picture::check(&full, size).map_err(|error| bad(error.to_string()))?;
+        let proof = picture::check(&full, size).map_err(|error| bad(error.to_string()))?;
         let mut hasher = blake3::Hasher::new();
         let read = std::fs::File::open(&full).and_then(|file| {
             let size = file.metadata()?.len();
@@ -288,6 +288,7 @@ fn collect(folder: &Path, rendered: &Rendered) -> Result<FinishedFrame, Failure>
         files.push(FrameFile {
             size: read.map_err(|error| bad(format!("cannot read {name}: {error}")))?,
             hash: BlobHash::from(hasher.finalize()),
+            proof,
             path,
         });
     }
@@ -302,6 +303,7 @@ fn collect(folder: &Path, rendered: &Rendered) -> Result<FinishedFrame, Failure>
         render_ms: rendered.render_ms,
         peak_memory_bytes: rendered.peak_memory_bytes,
         device: rendered.device,
+        film: rendered.film.clone(),
     })
 }
 

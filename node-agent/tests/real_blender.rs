@@ -313,7 +313,16 @@ async fn a_scene_that_cannot_be_rendered_says_why_and_its_switch_lets_it_pass() 
     node.must_fail(1, "no_camera", FailureKind::NoCamera).await;
     node.must_fail(2, "truncated", FailureKind::SceneUnreadable).await;
     node.must_fail(3, "nothing", FailureKind::SceneUnreadable).await;
-    node.must_fail(4, "movie", FailureKind::UnsupportedOutput).await;
+    let unfit = node
+        .render(
+            4,
+            "plain",
+            settings(|s| s.view_layers = vec!["Nowhere".to_owned()]),
+        )
+        .await;
+    let failure = &unfit.failed[0].failure;
+    assert_eq!(failure.kind, FailureKind::SettingsUnfit, "{failure:?}");
+    assert!(failure.message.contains("Nowhere; there are: "), "{failure:?}");
     node.must_fail(5, "unknown_engine", FailureKind::UnknownRenderEngine)
         .await;
     node.must_fail(6, "textured", FailureKind::MissingFiles).await;
@@ -321,6 +330,7 @@ async fn a_scene_that_cannot_be_rendered_says_why_and_its_switch_lets_it_pass() 
     let switches = [
         ("textured", settings(|s| s.allow_missing = true)),
         ("scripted", settings(|s| s.allow_blocked_scripts = true)),
+        ("movie", settings(|_| ())),
     ];
     for (batch, (name, settings)) in (8..).zip(switches) {
         let report = node.render(batch, name, settings).await;

@@ -240,6 +240,99 @@ def scripted():
     driver.expression = "(lambda: frame / 6)()"
 
 
+def tiny():
+    basic()
+    SCENE.render.resolution_x, SCENE.render.resolution_y = 64, 36
+    SCENE.cycles.samples = 1
+    SCENE.frame_end = 2
+
+
+def form(settings, name):
+    """Sets a file format; Blender 5 asks first for its kind."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE" if name == "OPEN_EXR_MULTILAYER" else "IMAGE"
+    settings.file_format = name
+
+
+def outputs():
+    """One file for each way to write pictures, and below `alone` what Blender itself makes of it."""
+    tiny()
+    settings = SCENE.render.image_settings
+    for name in (
+        "PNG JPEG JPEG2000 TIFF OPEN_EXR OPEN_EXR_MULTILAYER WEBP HDR BMP TARGA TARGA_RAW DPX CINEON IRIS"
+    ).split():
+        form(settings, name)
+        alone(name.lower())
+
+    form(settings, "OPEN_EXR")
+    settings.exr_codec = "DWAA"
+    alone("dwaa")
+    settings.exr_codec = "ZIP"
+
+    form(settings, "PNG")
+    SCENE.render.use_border = SCENE.render.use_crop_to_border = True
+    SCENE.render.border_min_x, SCENE.render.border_max_x = 0.1, 0.55
+    SCENE.render.border_min_y, SCENE.render.border_max_y = 0.33, 0.91
+    SCENE.render.resolution_percentage = 77
+    alone("cropped")
+    SCENE.render.use_border = SCENE.render.use_crop_to_border = False
+    SCENE.render.resolution_percentage = 100
+
+    SCENE.render.use_multiview, SCENE.render.views_format = True, "STEREO_3D"
+    settings.views_format = "INDIVIDUAL"
+    alone("both_eyes")
+    settings.views_format = "STEREO_3D"
+    settings.stereo_3d_format.display_mode = "SIDEBYSIDE"
+    alone("side_by_side")
+    settings.stereo_3d_format.display_mode = "TOPBOTTOM"
+    settings.stereo_3d_format.use_squeezed_frame = True
+    alone("squeezed")
+    form(settings, "OPEN_EXR_MULTILAYER")
+    settings.views_format = "MULTIVIEW"
+    alone("views_in_one")
+    settings.views_format = "INDIVIDUAL"
+    SCENE.render.use_multiview = False
+
+    SCENE.view_layers.new("Second").use_pass_z = True
+    form(settings, "OPEN_EXR_MULTILAYER")
+    alone("two_layers")
+    form(settings, "PNG")
+    if bpy.app.version < (5, 0):
+        side_files()
+
+
+def side_files():
+    """A node that writes pictures of its own: one folder, two slots, another format."""
+    SCENE.use_nodes = True
+    tree = SCENE.node_tree
+    writer = tree.nodes.new("CompositorNodeOutputFile")
+    writer.format.file_format = "TIFF"
+    writer.file_slots.new("mask/alpha_")
+    layers = tree.nodes["Render Layers"]
+    tree.links.new(layers.outputs["Image"], writer.inputs[0])
+    tree.links.new(layers.outputs["Alpha"], writer.inputs[1])
+    writer.base_path = "//passes/"
+    alone("side_files", writer)
+
+
+def alone(name, writer=None):
+    bpy.ops.wm.save_as_mainfile(filepath=os.path.join(os.path.dirname(FILE), name + ".blend"), copy=True)
+    folder = os.path.join(os.path.dirname(FILE), "alone", name)
+    if writer:
+        writer.base_path = os.path.join(folder, "passes/")
+    SCENE.render.filepath = os.path.join(folder, name + "_####")
+    bpy.ops.render.render(animation=True)
+
+
+def choices():
+    tiny()
+    SCENE.view_layers.new("Second")
+    form(SCENE.render.image_settings, "OPEN_EXR_MULTILAYER")
+    other = SCENE.copy()
+    other.name = "Other"
+    other.render.resolution_x, other.render.resolution_y = 40, 20
+
+
 def movie():
     """Asks for one film instead of pictures."""
     basic()

@@ -169,6 +169,11 @@ impl Scene {
     pub const SCRIPTED: Self = Self("scripted");
     /// Asks for a film.
     pub const MOVIE: Self = Self("movie");
+    /// Many files beside this one, each with another kind of output, and in `alone` what Blender makes of
+    /// their frames 1 and 2.
+    pub const OUTPUTS: Self = Self("outputs");
+    /// Two scenes: `Scene` with two view layers, and the smaller `Other`.
+    pub const CHOICES: Self = Self("choices");
 
     /// Makes it as `folder/<kind>.blend`.
     ///

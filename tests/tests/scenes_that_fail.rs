@@ -108,7 +108,6 @@ async fn what_this_blender_cannot_do_fails_in_words_while_other_jobs_go_on() {
         (submit(Scene::GPU), FailureKind::DeviceMissing, "gpu"),
         (submit(Scene::DENOISED), FailureKind::DenoiserMissing, "denois"),
         (submit(Scene::SCRIPTED), FailureKind::BlockedScripts, "script"),
-        (submit(Scene::MOVIE), FailureKind::UnsupportedOutput, "ffmpeg"),
     ];
     for (id, kind, word) in cases {
         must_fail(&farm, id, kind, word).await;

@@ -12,7 +12,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, head};
 use farmhand_client::{FarmClient, FetchError, FrameFetcher, Upload, UploadError, pack_scene};
-use farmhand_protocol::agent::FrameFile;
+use farmhand_protocol::agent::{FrameFile, Proof};
 use farmhand_protocol::farm::{FrameState, FrameView, Page};
 use farmhand_protocol::{BlobHash, Frame, JobId, Manifest};
 
@@ -52,6 +52,7 @@ impl Farm {
             path: path.parse().unwrap(),
             hash: BlobHash::of(content.as_bytes()),
             size: content.len() as u64,
+            proof: Proof::Decoded,
         };
         self.with(|shelves| {
             shelves

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use farmhand_protocol::agent::FrameFile;
+use farmhand_protocol::agent::{FrameFile, Proof};
 use farmhand_protocol::{BlobHash, Epoch, FarmId, Frame, JobId, NodeId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -26,7 +26,7 @@ CREATE TABLE nodes (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
 CREATE TABLE delivered (
     job INTEGER NOT NULL, frame INTEGER NOT NULL, path TEXT NOT NULL, revision INTEGER NOT NULL,
     hash BLOB NOT NULL, size INTEGER NOT NULL, node INTEGER NOT NULL, render_ms INTEGER NOT NULL,
-    at INTEGER NOT NULL, PRIMARY KEY (job, frame, path)
+    at INTEGER NOT NULL, proof TEXT NOT NULL DEFAULT 'decoded', PRIMARY KEY (job, frame, path)
 ) WITHOUT ROWID;
 CREATE TABLE keys (n INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, fingerprint INTEGER NOT NULL,
     job INTEGER NOT NULL);
@@ -196,11 +196,25 @@ fn begin(path: &Path, new_farm: FarmId) -> rusqlite::Result<(Connection, Epoch)>
         set.execute(params!["format", FORMAT])?;
         set.execute(params!["farm", new_farm.to_string()])?;
         set.execute(params!["epoch", 0])?;
+    } else {
+        add_what_is_missing(&tx)?;
     }
     tx.execute("UPDATE meta SET value = value + 1 WHERE key = 'epoch'", [])?;
     let epoch = meta(&tx, "epoch")?.unwrap_or(0i64).cast_unsigned();
     tx.commit()?;
     Ok((db, Epoch(epoch)))
+}
+
+/// Columns that earlier versions did not write. They read a file that has them all the same.
+fn add_what_is_missing(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let has_proof = "SELECT count(*) FROM pragma_table_info('delivered') WHERE name = 'proof'";
+    if tx.query_row(has_proof, [], |row| row.get::<_, i64>(0))? == 0 {
+        tx.execute(
+            "ALTER TABLE delivered ADD COLUMN proof TEXT NOT NULL DEFAULT 'decoded'",
+            [],
+        )?;
+    }
+    Ok(())
 }
 
 fn append(tx: &Transaction<'_>, turn: &Turn, mut seq: i64) -> rusqlite::Result<i64> {
@@ -236,8 +250,8 @@ fn deliver(tx: &Transaction<'_>, frame: &DeliveredFrame) -> rusqlite::Result<()>
     tx.prepare_cached("DELETE FROM delivered WHERE job = ?1 AND frame = ?2")?
         .execute(params![job, number])?;
     let mut insert = tx.prepare_cached(
-        "INSERT INTO delivered (job, frame, path, revision, hash, size, node, render_ms, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT n FROM nodes WHERE id = ?7), ?8, ?9)",
+        "INSERT INTO delivered (job, frame, path, revision, hash, size, node, render_ms, at, proof)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT n FROM nodes WHERE id = ?7), ?8, ?9, ?10)",
     )?;
     for file in &frame.files {
         insert.execute(params![
@@ -249,7 +263,8 @@ fn deliver(tx: &Transaction<'_>, frame: &DeliveredFrame) -> rusqlite::Result<()>
             file.size.cast_signed(),
             node,
             frame.render_ms.cast_signed(),
-            frame.at_ms
+            frame.at_ms,
+            file.proof.word()
         ])?;
     }
     Ok(())
@@ -326,7 +341,7 @@ impl Deliveries {
         let db = self.db.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let rows = || -> rusqlite::Result<Vec<DeliveredFrame>> {
             let mut query = db.prepare_cached(
-                "SELECT frame, path, revision, hash, size, nodes.id, render_ms, at
+                "SELECT frame, path, revision, hash, size, nodes.id, render_ms, at, proof
                  FROM delivered JOIN nodes ON nodes.n = delivered.node
                  WHERE job = ?1 AND frame BETWEEN ?2 AND ?3 ORDER BY frame, path",
             )?;
@@ -362,6 +377,7 @@ fn delivered_row(
         path,
         hash: BlobHash(row.get(3)?),
         size: row.get::<_, i64>(4)?.cast_unsigned(),
+        proof: Proof::of_word(row.get_ref(8)?.as_str()?),
     };
     let delivered = DeliveredFrame {
         job,

@@ -205,6 +205,9 @@ fn check(request: &SubmitJob) -> Result<(), SubmitError> {
     if request.tags.len() > 32 || request.tags.iter().any(|tag| tag.is_empty() || tag.len() > 64) {
         return invalid("a job has at most 32 tags of 1 to 64 bytes".to_owned());
     }
+    if let Err(error) = request.settings.check() {
+        return invalid(error.to_string());
+    }
     if request.user.len() > 200 {
         return invalid("a user's name has at most 200 bytes".to_owned());
     }

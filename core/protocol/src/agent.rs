@@ -129,6 +129,78 @@ pub struct FinishedFrame {
     /// What really rendered it.
     #[serde(default)]
     pub device: Device,
+    /// How the scene's pictures become a film.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub film: Option<Film>,
+}
+
+/// How a scene's pictures become a film.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Film {
+    /// Frames in so many seconds, numerator and denominator: `[24, 1]`, `[24000, 1001]`.
+    pub rate: (u32, u32),
+    /// What the scene asks for where its output is a film; its frames are rendered as PNG then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub movie: Option<Movie>,
+}
+
+/// A film as a scene describes it, in Blender's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Movie {
+    /// `MPEG4`, `MKV`, `QUICKTIME` ...
+    pub container: String,
+    /// `H264`, `FFV1`, `WEBM` ...
+    pub codec: String,
+    /// `LOSSLESS`, `HIGH`, `MEDIUM` ...; `NONE` where the bit rate decides.
+    pub quality: String,
+    /// Kilobits a second.
+    #[serde(default)]
+    pub bitrate_kbps: u32,
+    /// Most frames between two that stand for themselves.
+    #[serde(default)]
+    pub gop: u32,
+    /// Whether the scene asks for sound, which no picture carries.
+    #[serde(default)]
+    pub sound: bool,
+}
+
+/// How far a file was proved whole before its frame was called finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// Every pixel was decoded.
+    #[default]
+    Decoded,
+    /// Its format has no decoder here: its structure was walked to its end, and its size fits that.
+    Structure,
+    /// Nothing is known of its format but that it is not empty.
+    NotEmpty,
+}
+
+impl Proof {
+    /// Whether it was decoded, which goes without saying.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub fn is_decoded(&self) -> bool {
+        *self == Self::Decoded
+    }
+
+    /// Its name on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Decoded => "decoded",
+            Self::Structure => "structure",
+            Self::NotEmpty => "not_empty",
+        }
+    }
+
+    /// Reads [`Self::word`]; of a word that this version does not know only the least is believed.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "decoded" => Self::Decoded,
+            "structure" => Self::Structure,
+            _ => Self::NotEmpty,
+        }
+    }
 }
 
 /// One file of a frame.
@@ -141,6 +213,9 @@ pub struct FrameFile {
     pub hash: BlobHash,
     /// Its length in bytes.
     pub size: u64,
+    /// How far it was proved whole.
+    #[serde(default, skip_serializing_if = "Proof::is_decoded")]
+    pub proof: Proof,
 }
 
 /// A frame that failed.

@@ -48,6 +48,8 @@ pub enum FailureKind {
     UnknownRenderEngine,
     /// The output format cannot be written frame by frame.
     UnsupportedOutput,
+    /// The job's settings name a scene, view layer or engine that is not there, or samples that it cannot take.
+    SettingsUnfit,
     /// The node has no Blender that can read this scene.
     UnsupportedVersion,
     /// The node lacks the device that was asked for.
@@ -103,7 +105,8 @@ impl FailureKind {
             | Self::MissingFiles
             | Self::BlockedScripts
             | Self::UnknownRenderEngine
-            | Self::UnsupportedOutput => Blame::Scene,
+            | Self::UnsupportedOutput
+            | Self::SettingsUnfit => Blame::Scene,
             Self::UnsupportedVersion | Self::DeviceMissing | Self::DenoiserMissing | Self::BlenderMissing => {
                 Blame::Node
             }

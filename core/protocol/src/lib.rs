@@ -21,7 +21,7 @@ pub use frames::{Frame, FrameError, FrameRange, FrameSet, FrameSetError};
 pub use ids::{BatchId, BatchKey, BootId, Epoch, EventId, FarmId, IdError, JobId, NodeId};
 pub use manifest::{FileEntry, Manifest, ManifestError, TreePath, TreePathError};
 pub use problem::Problem;
-pub use settings::{Denoise, Device, RenderSettings};
+pub use settings::{Denoise, Device, RenderSettings, SettingsError};
 
 /// Version of the wire forms in this crate: `(major, minor)`. One minor version apart works.
 pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 0 };

@@ -107,4 +107,81 @@ pub struct RenderSettings {
     /// Seconds without a sign from Blender after which a frame has failed; the agent's default without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_timeout_seconds: Option<u32>,
+    /// The scene of the file to render; without it the one that the file was saved with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scene: Option<String>,
+    /// Only these view layers of it; without any those that it renders by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub view_layers: Vec<String>,
+    /// Percent of the scene's resolution, instead of its own percentage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution_percentage: Option<u32>,
+    /// Samples of a pixel, instead of the scene's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u32>,
+    /// The render engine, instead of the scene's: `cycles`, `eevee`, `workbench`, or a name that Blender knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+}
+
+/// Settings that no scene can take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Blender's own bounds.
+    #[error("{what} is {value}, and must be from 1 to {most}")]
+    OutOfRange {
+        /// Which setting.
+        what: &'static str,
+        /// What was asked for.
+        value: u32,
+        /// The highest that is possible.
+        most: u32,
+    },
+    /// A name that cannot be one.
+    #[error("{0} is empty or longer than 255 bytes")]
+    NoName(&'static str),
+}
+
+impl RenderSettings {
+    /// Highest percentage of the resolution that Blender takes.
+    pub const MOST_PERCENT: u32 = 32_767;
+    /// Most samples of a pixel that Cycles takes.
+    pub const MOST_SAMPLES: u32 = 16_777_216;
+
+    /// Whether any scene could be rendered with these.
+    ///
+    /// # Errors
+    /// When a number is out of Blender's range or a name cannot be one.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let range = |what, value: Option<u32>, most| match value {
+            Some(value) if !(1..=most).contains(&value) => {
+                Err(SettingsError::OutOfRange { what, value, most })
+            }
+            _ => Ok(()),
+        };
+        range(
+            "the percentage of the resolution",
+            self.resolution_percentage,
+            Self::MOST_PERCENT,
+        )?;
+        range("the number of samples", self.samples, Self::MOST_SAMPLES)?;
+        let names = [
+            ("the name of the scene", &self.scene),
+            ("the render engine", &self.engine),
+        ];
+        let names = names
+            .into_iter()
+            .filter_map(|(what, name)| name.as_ref().map(|name| (what, name)))
+            .chain(
+                self.view_layers
+                    .iter()
+                    .map(|name| ("the name of a view layer", name)),
+            );
+        for (what, name) in names {
+            if name.is_empty() || name.len() > 255 {
+                return Err(SettingsError::NoName(what));
+            }
+        }
+        Ok(())
+    }
 }

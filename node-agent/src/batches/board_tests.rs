@@ -1,6 +1,6 @@
 //! One claim about the board each; no Blender, no files.
 
-use farmhand_protocol::agent::FrameFile;
+use farmhand_protocol::agent::{FrameFile, Proof};
 use farmhand_protocol::{BatchId, BlobHash, Device, Failure, FailureKind, JobId, RenderSettings};
 use uuid::Uuid;
 
@@ -36,10 +36,12 @@ fn done(number: i64) -> FinishedFrame {
             path: format!("{number:04}.png").parse().unwrap(),
             hash: BlobHash::of(b"x"),
             size: 1,
+            proof: Proof::Decoded,
         }],
         render_ms: 1,
         peak_memory_bytes: 0,
         device: Device::Cpu,
+        film: None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use farmhand_protocol::agent::Film;
 use farmhand_protocol::{Device, FailureKind, Frame, RenderSettings};
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +88,9 @@ pub(crate) struct Rendered {
     pub(crate) render_ms: u64,
     pub(crate) peak_memory_bytes: u64,
     pub(crate) device: Device,
+    /// How the scene's pictures become a film.
+    #[serde(default)]
+    pub(crate) film: Option<Film>,
 }
 
 impl Samples {

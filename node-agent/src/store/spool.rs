@@ -242,7 +242,7 @@ fn lines<T: std::str::FromStr>(path: &Path) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use farmhand_protocol::agent::FrameFile;
+    use farmhand_protocol::agent::{FrameFile, Proof};
     use farmhand_protocol::{
         BatchId, BlobHash, Device, Epoch, Failure, FailureKind, FarmId, JobId, RenderSettings, SceneHash,
     };
@@ -276,10 +276,12 @@ mod tests {
                 path: "1.png".parse().unwrap(),
                 hash: BlobHash::of(b"x"),
                 size: 1,
+                proof: Proof::Decoded,
             }],
             render_ms: 1,
             peak_memory_bytes: 0,
             device: Device::Cpu,
+            film: None,
         };
         let failed = FailedFrame {
             frame: frame(2),

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use farmhand_client::FarmAddress;
 use farmhand_orchestrator::Discover;
 use farmhand_protocol::farm::Existing;
-use farmhand_protocol::{BatchId, Device, FrameSet, IdError, JobId};
+use farmhand_protocol::{BatchId, Device, FrameSet, IdError, JobId, RenderSettings};
 
 /// A Blender render farm in a terminal.
 ///
@@ -300,6 +300,21 @@ pub(crate) struct SubmitArgs {
     /// What renders: auto, cpu, cuda, optix, hip, oneapi or metal.
     #[arg(long, default_value_t = Device::Auto)]
     pub(crate) device: Device,
+    /// The scene of the file to render [default: the one it was saved with].
+    #[arg(long, value_name = "SCENE")]
+    pub(crate) scene_name: Option<String>,
+    /// Render only this view layer; may repeat [default: those that the scene renders].
+    #[arg(long = "view-layer", value_name = "LAYER")]
+    pub(crate) view_layers: Vec<String>,
+    /// Percent of the scene's resolution to render.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=i64::from(RenderSettings::MOST_PERCENT)))]
+    pub(crate) percentage: Option<u32>,
+    /// Samples of a pixel, instead of the scene's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(RenderSettings::MOST_SAMPLES)))]
+    pub(crate) samples: Option<u32>,
+    /// The render engine, instead of the scene's: cycles, eevee, workbench, or Blender's own name of one.
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) engine: Option<String>,
     /// Only nodes with this tag; may repeat.
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,

@@ -9,7 +9,7 @@ use farmhand_engine::{
 };
 use farmhand_protocol::agent::{
     BatchPhase, BatchReport, EngineInfo, FailedFrame, FinishedFrame, FrameFile, Hardware, Load, NodeInfo,
-    StartBatch,
+    Proof, StartBatch,
 };
 use farmhand_protocol::farm::JobState;
 use farmhand_protocol::{
@@ -75,6 +75,7 @@ fn finished(frame: Frame) -> FinishedFrame {
         path,
         hash: BlobHash::of(&frame.get().to_le_bytes()),
         size: 4,
+        proof: Proof::Decoded,
     }];
     FinishedFrame {
         frame,
@@ -82,6 +83,7 @@ fn finished(frame: Frame) -> FinishedFrame {
         render_ms: 10,
         peak_memory_bytes: 0,
         device: Device::Cpu,
+        film: None,
     }
 }
 

@@ -24,6 +24,7 @@ fn delivered(job: u64, number: i64, revision: u32) -> DeliveredFrame {
             path: format!("castle_{number:04}.png").parse().unwrap(),
             hash: BlobHash::of(&number.to_le_bytes()),
             size: 123_456,
+            proof: Proof::Structure,
         }],
     }
 }

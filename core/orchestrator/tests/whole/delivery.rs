@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{FakeAgent, Farm, job, pixels, until};
-use farmhand_protocol::agent::FrameFile;
+use farmhand_protocol::agent::{FrameFile, Proof};
 use farmhand_protocol::farm::{FarmView, FrameState, FrameView, JobState, NodeView, Page};
 use farmhand_protocol::{BlobHash, Frame};
 use reqwest::StatusCode;
@@ -30,6 +30,7 @@ async fn every_frame_of_a_job_is_delivered_whole_and_nothing_else_lies_in_its_fo
             path: format!("castle_{:04}.png", view.frame.get()).parse().unwrap(),
             hash: BlobHash::of(&bytes),
             size: bytes.len() as u64,
+            proof: Proof::Decoded,
         };
         assert!(view.files.contains(&picture), "{view:?}");
         let path = farm.output().join("castle").join(picture.path.as_str());

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use farmhand_http::{AfterEvent, EventLog, Json, Reject};
 use farmhand_protocol::agent::{
     AgentEvent, BatchPhase, BatchReport, EngineInfo, FinishedFrame, FrameFile, FramesRevoked, Hardware, Load,
-    NodeInfo, RevokeFrames, StartBatch,
+    NodeInfo, Proof, RevokeFrames, StartBatch,
 };
 use farmhand_protocol::{BatchKey, BlobHash, BootId, Device, Frame, FrameSet, Manifest, NodeId, PROTOCOL};
 
@@ -174,6 +174,7 @@ impl FakeAgent {
                 render_ms: 5,
                 peak_memory_bytes: 0,
                 device: Device::Cpu,
+                film: None,
             };
             {
                 let mut state = self.state();
@@ -202,6 +203,7 @@ fn promised(frame: Frame, path: &str) -> FrameFile {
         path: path.parse().unwrap(),
         hash: BlobHash::of(&bytes),
         size: bytes.len() as u64,
+        proof: Proof::Decoded,
     }
 }
 
