@@ -118,7 +118,7 @@ fn exr_size(path: &Path) -> exr::error::Result<(u32, u32)> {
     Ok(sides(read.attributes.display_window.size))
 }
 
-/// A compression without a decoder here (DWAA, DWAB): every block is read, and left packed.
+/// A compression without a decoder here (HTJ2K): every block is read, and left packed.
 fn exr_chunks(path: &Path) -> exr::error::Result<(u32, u32)> {
     let reader = exr::block::read(BufReader::new(File::open(path)?), false)?;
     let size = reader.headers().first().map_or(exr::math::Vec2(0, 0), |header| {
@@ -131,8 +131,8 @@ fn exr_chunks(path: &Path) -> exr::error::Result<(u32, u32)> {
 }
 
 fn sides(size: exr::math::Vec2<usize>) -> (u32, u32) {
-    let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
-    (side(size.0), side(size.1))
+    let pixels = |side| u32::try_from(side).unwrap_or(u32::MAX);
+    (pixels(size.0), pixels(size.1))
 }
 
 #[cfg(test)]

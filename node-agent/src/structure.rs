@@ -94,9 +94,9 @@ impl Bytes<'_> {
                 }
                 marker => {
                     if marker == SIZ {
-                        let side =
+                        let extent =
                             |end, from| Ok::<_, String>(self.u32(end)?.saturating_sub(self.u32(from)?));
-                        size = Some((side(at + 6, at + 14)?, side(at + 10, at + 18)?));
+                        size = Some((extent(at + 6, at + 14)?, extent(at + 10, at + 18)?));
                     }
                     at = at + 2 + usize::from(self.u16(at + 2)?);
                 }

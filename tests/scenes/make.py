@@ -329,7 +329,7 @@ def choices():
     SCENE.view_layers.new("Second")
     form(SCENE.render.image_settings, "OPEN_EXR_MULTILAYER")
     other = SCENE.copy()
-    other.name = "Other"
+    other.name, other.use_fake_user = "Other", True
     other.render.resolution_x, other.render.resolution_y = 40, 20
 
 

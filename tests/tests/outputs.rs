@@ -20,14 +20,21 @@ enum Content {
 
 fn content(path: &Path) -> Content {
     let bytes = fs::read(path).unwrap();
-    let offset = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let begin = || {
+        let number = bytes[4..8].try_into().unwrap();
+        let swapped = bytes.starts_with(b"XPDS");
+        (if swapped {
+            u32::from_le_bytes(number)
+        } else {
+            u32::from_be_bytes(number)
+        }) as usize
+    };
     match path.extension().unwrap().to_str().unwrap() {
-        "exr" => match exr::prelude::read_all_flat_layers_from_file(path) {
-            Ok(read) => Content::Layers(read.layer_data.into_iter().map(without_dates).collect()),
-            Err(exr::error::Error::NotSupported(_)) => Content::Bytes(Vec::new()), // Its size alone counts.
-            Err(error) => panic!("{}: {error}", path.display()),
-        },
-        "dpx" | "cin" => Content::Bytes(bytes[offset(4)..].to_vec()),
+        "exr" => {
+            let read = exr::prelude::read_all_flat_layers_from_file(path).unwrap();
+            Content::Layers(read.layer_data.into_iter().map(without_dates).collect())
+        }
+        "dpx" | "cin" => Content::Bytes(bytes[begin()..].to_vec()),
         "jp2" | "rgb" => Content::Bytes(bytes),
         _ => Content::Pixels(image::open(path).unwrap()),
     }
@@ -97,7 +104,7 @@ async fn every_kind_of_output_is_blenders_own(blender: Blender) {
             assert!(*content == alone[name], "{kind}: {name} differs");
         }
         let proof = match kind.as_str() {
-            "jpeg2000" | "dpx" | "cineon" | "iris" | "dwaa" => Proof::Structure,
+            "jpeg2000" | "dpx" | "cineon" | "iris" => Proof::Structure,
             _ => Proof::Decoded,
         };
         for frame in farm.client.frames_page(id, None).await.unwrap().items {

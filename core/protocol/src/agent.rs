@@ -179,7 +179,6 @@ pub enum Proof {
 
 impl Proof {
     /// Whether it was decoded, which goes without saying.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_decoded(&self) -> bool {
         *self == Self::Decoded
     }
