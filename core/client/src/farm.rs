@@ -8,6 +8,7 @@ use farmhand_protocol::farm::{
     NodeView, Page, SubmitJob, Why,
 };
 use farmhand_protocol::{BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER};
+use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -182,8 +183,14 @@ impl FarmClient {
     }
 
     /// Gives a node nothing new; with `now` stops what it renders too.
-    pub async fn drain_node(&self, id: NodeId, now: bool) -> Result<(), CallError> {
-        let request = self.post(&format!("/v1/nodes/{id}/drain"), &DrainNode { now });
+    /// With `until` it gets work again at that time.
+    pub async fn drain_node(
+        &self,
+        id: NodeId,
+        now: bool,
+        until: Option<Timestamp>,
+    ) -> Result<(), CallError> {
+        let request = self.post(&format!("/v1/nodes/{id}/drain"), &DrainNode { now, until });
         self.done(request).await
     }
 

@@ -5,12 +5,13 @@ mod frames;
 mod jobs;
 mod nodes;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use farmhand_protocol::farm::{FarmView, NodeState, NodeView, Page};
-use farmhand_protocol::{FarmId, JobId};
+use farmhand_protocol::{FarmId, JobId, NodeId};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::frames::{FrameFilter, Picture};
@@ -36,6 +37,7 @@ struct Inner {
     deliveries: Arc<Deliveries>,
     started: Instant,
     stop: CancellationToken,
+    drain_turns: Mutex<HashMap<NodeId, u64>>,
 }
 
 /// Why a call gives nothing.
@@ -85,6 +87,7 @@ impl Front {
             deliveries: Arc::new(deliveries),
             started,
             stop,
+            drain_turns: Mutex::default(),
         }))
     }
 

@@ -92,6 +92,10 @@ pub struct AddNode {
 pub struct DrainNode {
     /// Stop running frames too, instead of finishing them.
     pub now: bool,
+    /// Give the node work again at this time, unless it is drained or resumed anew before. The orchestrator
+    /// keeps this in memory: after its restart the node stays drained until resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// One page of a list.

@@ -5,7 +5,9 @@ use farmhand_protocol::FrameSet;
 use farmhand_protocol::farm::{BatchState, BatchView, JobState, JobView, NodeState};
 
 use super::model::Pending;
-use super::{Act, Action, Command, Dialog, Model, NodeEntry, Overlay, Panel, Screen, Target, Tone};
+use super::{
+    Act, Action, Command, Dialog, Model, NodeEntry, Overlay, Panel, Prompt, Screen, Target, Tone, queue, undo,
+};
 use crate::words;
 
 /// What `c` and `r` are about.
@@ -32,8 +34,14 @@ fn subject(model: &Model) -> Subject<'_> {
     }
 }
 
+/// Why a read-only dashboard does nothing.
+pub(crate) const READ_ONLY: &str = "this dashboard is read-only: it was started with --readonly";
+
 /// Whether an action can be done now; if not, why, in words.
 pub(crate) fn availability(model: &Model, action: Action) -> Result<(), String> {
+    if model.readonly && action.changes_the_farm() {
+        return Err(READ_ONLY.to_owned());
+    }
     match action {
         Action::Cancel => can_cancel(model),
         Action::Retry => can_retry(model),
@@ -44,7 +52,10 @@ pub(crate) fn availability(model: &Model, action: Action) -> Result<(), String> 
             }
             Some(_) => Ok(()),
         },
-        Action::Drain => node(model).map(drop),
+        Action::Undo => undo::availability(model),
+        Action::Raise | Action::Lower => queue::can_change(model, action),
+        Action::CancelShown => queue::can_cancel_shown(model),
+        Action::Drain | Action::DrainUntil => node(model).map(drop),
         Action::DrainNow => match node(model)?.view.state {
             NodeState::Drained => Err("it is drained already".to_owned()),
             _ => Ok(()),
@@ -156,6 +167,17 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Command> {
                 start(model, Target::Job(id), Act::Pause(id), "pausing", done)
             }
         }
+        Action::Raise | Action::Lower => queue::change_priority(model, action),
+        Action::CancelShown => queue::ask_to_cancel_shown(model),
+        Action::DrainUntil => {
+            if let Some((id, view)) = model
+                .selected_node()
+                .and_then(|node| Some((node.view.id?, &node.view)))
+            {
+                model.overlay = Some(Overlay::Prompt(Prompt::drain_until(id, &view.name)));
+            }
+            Vec::new()
+        }
         Action::Drain => drain(model),
         Action::DrainNow => {
             let dialog = drain_now_dialog(model);
@@ -180,7 +202,11 @@ fn drain(model: &mut Model) -> Vec<Command> {
         start(
             model,
             Target::Node(id),
-            Act::Drain { node: id, now: false },
+            Act::Drain {
+                node: id,
+                now: false,
+                until: None,
+            },
             "draining",
             done,
         )
@@ -195,6 +221,10 @@ pub(crate) fn start(
     doing: &'static str,
     done: String,
 ) -> Vec<Command> {
+    if model.readonly {
+        model.say(Tone::Plain, READ_ONLY);
+        return Vec::new();
+    }
     if let Some(pending) = model.pending.get(&target) {
         let doing = pending.doing;
         model.say(Tone::Plain, format!("still {doing}"));
@@ -207,6 +237,7 @@ pub(crate) fn start(
             generation,
             doing,
             done,
+            undo: None,
         },
     );
     vec![Command::Act {
@@ -226,8 +257,22 @@ pub(crate) fn wording(act: &Act) -> (&'static str, String) {
         ),
         Act::RetryJob(id) => ("retrying", format!("{id} queued again")),
         Act::RetryBatch(id) => ("retrying", format!("{id} queued again")),
+        Act::CancelFrames { job, frames } => (
+            "cancelling",
+            format!("{job}: {} cancelled ({frames})", words::frames(frames.len())),
+        ),
+        Act::RetryFrames { job, frames } => (
+            "retrying",
+            format!("{job}: {} queued again ({frames})", words::frames(frames.len())),
+        ),
+        Act::SetPriority { job, priority } => ("changing", format!("{job} has priority {priority}")),
+        Act::CancelJobs(ids) => ("cancelling", format!("{} jobs cancelled", ids.len())),
         Act::Pause(id) => ("pausing", format!("{id} paused")),
         Act::Resume(id) => ("resuming", format!("{id} goes on")),
+        Act::Drain { until: Some(_), .. } => (
+            "draining",
+            "the node finishes its frame, and works again at that time".to_owned(),
+        ),
         Act::Drain { .. } => ("draining", "the node is drained".to_owned()),
         Act::Undrain(_) => ("undraining", "the node gets work again".to_owned()),
         Act::AddNode(address) => ("adding", format!("{address} is known now")),
@@ -297,7 +342,11 @@ fn drain_now_dialog(model: &Model) -> Option<Dialog> {
         "Keep",
         "Drain now",
         Target::Node(id),
-        Act::Drain { node: id, now: true },
+        Act::Drain {
+            node: id,
+            now: true,
+            until: None,
+        },
     ))
 }
 

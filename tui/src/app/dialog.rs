@@ -11,6 +11,8 @@ pub(crate) struct Dialog {
     pub(crate) lines: Vec<String>,
     pub(crate) buttons: Vec<Button>,
     pub(crate) focus: usize,
+    /// Words that must be typed before anything but the safe button works, and what was typed of them.
+    pub(crate) typed: Option<(String, String)>,
 }
 
 /// A button of a dialog.
@@ -53,7 +55,20 @@ impl Dialog {
                 button(go, 'y', Outcome::Act(target, act)),
             ],
             focus: 0,
+            typed: None,
         }
+    }
+
+    /// Wants `words` typed before anything is done.
+    pub(crate) fn must_be_typed(&mut self, words: String) {
+        self.lines.push(format!("Type \"{words}\" and press enter."));
+        self.typed = Some((words, String::new()));
+        self.focus = self.buttons.len() - 1;
+    }
+
+    /// Whether a button may be pressed.
+    fn allows(&self, outcome: &Outcome) -> bool {
+        *outcome == Outcome::Nothing || self.typed.as_ref().is_none_or(|(wanted, typed)| wanted == typed)
     }
 
     /// Asks what becomes of the farm when its dashboard ends.
@@ -83,6 +98,7 @@ impl Dialog {
                 button("Stay here", 'n', Outcome::Nothing),
             ],
             focus: 0,
+            typed: None,
         }
     }
 
@@ -102,7 +118,9 @@ pub(crate) fn on_dialog(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Previous => dialog.move_focus(-1),
         Action::Choose => {
             let outcome = dialog.buttons[dialog.focus].outcome.clone();
-            return conclude(model, outcome);
+            if dialog.allows(&outcome) {
+                return conclude(model, outcome);
+            }
         }
         _ => model.overlay = None,
     }
@@ -110,6 +128,16 @@ pub(crate) fn on_dialog(model: &mut Model, action: Action) -> Vec<Command> {
 }
 
 pub(crate) fn press_button_of(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    if let Some(Overlay::Dialog(dialog)) = &mut model.overlay
+        && let Some((_, typed)) = &mut dialog.typed
+    {
+        match key.code {
+            KeyCode::Char(letter) => typed.push(letter),
+            KeyCode::Backspace => drop(typed.pop()),
+            _ => {}
+        }
+        return Vec::new();
+    }
     let (Some(Overlay::Dialog(dialog)), KeyCode::Char(letter)) = (&model.overlay, key.code) else {
         return Vec::new();
     };

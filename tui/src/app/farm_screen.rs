@@ -2,6 +2,7 @@
 
 use farmhand_protocol::{BatchId, JobId};
 
+use super::act::READ_ONLY;
 use super::live::read_selected_job;
 use super::model::Behind;
 use super::{
@@ -21,6 +22,7 @@ pub(crate) fn on_farm(model: &mut Model, action: Action) -> Vec<Command> {
         Action::ShowBatches => focus(model, Panel::Batches),
         Action::ShowEvents => focus(model, Panel::Events),
         Action::Open => return open(model),
+        Action::Submit | Action::AddNode if model.readonly => model.say(Tone::Plain, READ_ONLY),
         Action::Submit => {
             model.screens.push(Screen::Submit);
             return submit::list_paths(model);

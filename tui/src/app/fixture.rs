@@ -278,6 +278,7 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Command> {
                 '\n' => KeyCode::Enter,
                 '\t' => KeyCode::Tab,
                 '\u{1b}' => KeyCode::Esc,
+                '\u{8}' => KeyCode::Backspace,
                 letter => KeyCode::Char(letter),
             };
             update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))

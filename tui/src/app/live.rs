@@ -4,7 +4,11 @@ use farmhand_client::FarmSignal;
 use farmhand_protocol::farm::{FarmEvent, JobDetail};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Command, JobSort, Link, Model, NodeSort, Screen, Snapshot, Target, Tone};
+use super::model::Outcome;
+use super::{Act, Command, JobSort, Link, Model, NodeSort, Screen, Snapshot, Target, Tone, undo};
+
+/// How long a row tells how an act on it went.
+const SHOWN: SignedDuration = SignedDuration::from_secs(4);
 
 /// Takes over what the farm says. Rows of tables are put in order by [`settle`], once for many signals.
 pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
@@ -135,6 +139,15 @@ pub(crate) fn job_loaded(model: &mut Model, detail: &JobDetail) {
     }
 }
 
+/// The act under way can be taken back.
+pub(crate) fn can_undo(model: &mut Model, generation: u64, target: &Target, act: Act) {
+    if let Some(pending) = model.pending.get_mut(target)
+        && pending.generation == generation
+    {
+        pending.undo = Some(act);
+    }
+}
+
 pub(crate) fn acted(
     model: &mut Model,
     generation: u64,
@@ -151,9 +164,15 @@ pub(crate) fn acted(
     let Some(pending) = model.pending.remove(target) else {
         return Vec::new();
     };
+    let until = model.now.saturating_add(SHOWN).unwrap_or(Timestamp::MAX);
+    let good = result.is_ok();
+    model.outcomes.insert(target.clone(), Outcome { good, until });
     match result {
         Ok(()) => {
             model.say(Tone::Good, pending.done);
+            if let Some(act) = pending.undo {
+                undo::offer(model, target.clone(), act);
+            }
             Vec::new()
         }
         Err(error) => {

@@ -35,6 +35,12 @@ pub(crate) enum Msg {
         target: Target,
         result: Result<(), String>,
     },
+    /// Comes before [`Msg::Acted`], where the act can be taken back by another.
+    CanUndo {
+        generation: u64,
+        target: Target,
+        act: Act,
+    },
     /// Answer to [`Command::ReadHead`]: the file's own range.
     HeadRead {
         generation: u64,
@@ -130,7 +136,25 @@ pub(crate) enum Act {
     Resume(JobId),
     CancelBatch(BatchId),
     RetryBatch(BatchId),
-    Drain { node: NodeId, now: bool },
+    CancelJobs(Vec<JobId>),
+    CancelFrames {
+        job: JobId,
+        frames: FrameSet,
+    },
+    /// Delivered ones too.
+    RetryFrames {
+        job: JobId,
+        frames: FrameSet,
+    },
+    SetPriority {
+        job: JobId,
+        priority: i32,
+    },
+    Drain {
+        node: NodeId,
+        now: bool,
+        until: Option<Timestamp>,
+    },
     Undrain(NodeId),
     AddNode(String),
 }

@@ -21,11 +21,15 @@ mod message;
 mod model;
 mod palette;
 mod prompt;
+mod queue;
 mod rows;
+#[cfg(test)]
+mod safety_tests;
 mod scroll;
 mod search;
 mod sort;
 mod submit;
+mod undo;
 mod update;
 #[cfg(test)]
 mod update_tests;

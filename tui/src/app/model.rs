@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Size;
 
 use super::data::Changed;
+use super::undo::Undo;
 use super::{
-    BatchSort, Chord, Context, Cursor, Details, Dialog, Farm, Help, JobSort, Keymap, Layout, NodeEntry,
+    Act, BatchSort, Chord, Context, Cursor, Details, Dialog, Farm, Help, JobSort, Keymap, Layout, NodeEntry,
     NodeRow, NodeSort, Palette, Panel, Prompt, Search, Shown, SubmitForm, Target, visible_rows,
 };
 
@@ -77,8 +78,17 @@ pub(crate) struct Pending {
     pub(crate) generation: u64,
     /// `cancelling`.
     pub(crate) doing: &'static str,
+    /// What takes it back.
+    pub(crate) undo: Option<Act>,
     /// Said when it has worked.
     pub(crate) done: String,
+}
+
+/// How an act went, shown on its row for a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) good: bool,
+    pub(crate) until: Timestamp,
 }
 
 /// The beginning of a row of keys.
@@ -135,6 +145,10 @@ pub(crate) struct Model {
     pub(crate) batch_rows: Vec<BatchId>,
     pub(crate) form: SubmitForm,
     pub(crate) pending: HashMap<Target, Pending>,
+    pub(crate) outcomes: HashMap<Target, Outcome>,
+    pub(crate) undo: Option<Undo>,
+    /// Nothing may be changed.
+    pub(crate) readonly: bool,
     pub(crate) toast: Option<Toast>,
     pub(crate) now: Timestamp,
     pub(crate) zone: TimeZone,
@@ -176,6 +190,9 @@ impl Model {
             batch_rows: Vec::new(),
             form: SubmitForm::default(),
             pending: HashMap::new(),
+            outcomes: HashMap::new(),
+            undo: None,
+            readonly: false,
             toast: None,
             now,
             zone,

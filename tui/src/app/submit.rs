@@ -5,6 +5,7 @@ use farmhand_protocol::FrameSet;
 use farmhand_protocol::farm::{FarmEvent, JobView};
 use tui_input::backend::crossterm::EventHandler;
 
+use super::act::READ_ONLY;
 use super::farm_screen::go_to_job;
 use super::model::Pending;
 use super::{Action, Command, Field, Model, Panel, PathHit, Screen, SubmitForm, Target, Tone};
@@ -93,6 +94,10 @@ pub(crate) fn list_paths(model: &mut Model) -> Vec<Command> {
 }
 
 fn send_form(model: &mut Model) -> Vec<Command> {
+    if model.readonly {
+        model.say(Tone::Plain, READ_ONLY);
+        return Vec::new();
+    }
     if model.pending.contains_key(&Target::Form) {
         return Vec::new();
     }
@@ -109,6 +114,7 @@ fn send_form(model: &mut Model) -> Vec<Command> {
                 Pending {
                     generation,
                     doing: "submitting",
+                    undo: None,
                     done: String::new(),
                 },
             );

@@ -11,7 +11,7 @@ use super::search::{on_search, type_in_search};
 use super::submit::{on_form, type_in_form};
 use super::{
     Action, Chord, Command, Context, Found, Leave, Model, Msg, Stage, Tone, Typed, details, farm_screen,
-    help, live, palette, submit,
+    help, live, palette, submit, undo,
 };
 
 /// Changes the model as the message says.
@@ -28,6 +28,7 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
             if model.toast.as_ref().is_some_and(|toast| toast.until <= now) {
                 model.toast = None;
             }
+            model.outcomes.retain(|_, outcome| outcome.until > now);
             return details::refresh_details(model);
         }
         Msg::Signal(signal) => {
@@ -45,6 +46,11 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
             target,
             result,
         } => return live::acted(model, generation, &target, result),
+        Msg::CanUndo {
+            generation,
+            target,
+            act,
+        } => live::can_undo(model, generation, &target, act),
         Msg::HeadRead { generation, result } => submit::head_read(model, generation, result),
         Msg::PathsListed { generation, hits } => submit::paths_listed(model, generation, hits),
         Msg::Submitting { generation, doing } => submit::submitting(model, generation, doing),
@@ -82,6 +88,7 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
     match action {
         Action::QuitNow => return vec![Command::Quit(leave_at_once(model))],
         Action::Suspend => return vec![Command::Suspend],
+        Action::Undo => return undo::undo(model),
         Action::Help => return help::open(model),
         Action::Palette => return palette::open(model),
         _ => {}

@@ -427,6 +427,10 @@ fn draining_a_node_goes_back_and_forth_and_now_asks() {
     let rtx = NodeId(Uuid::from_u128(1));
     assert_eq!(
         acts(&press(&mut model, "y")),
-        [&Act::Drain { node: rtx, now: true }]
+        [&Act::Drain {
+            node: rtx,
+            now: true,
+            until: None
+        }]
     );
 }

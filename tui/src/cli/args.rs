@@ -24,9 +24,8 @@ pub(crate) struct Cli {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) host: HostArgs,
-    /// Open the dashboard of the farm at this address instead of starting one.
-    #[arg(long, value_name = "URL", help_heading = "Dashboard")]
-    pub(crate) connect: Option<FarmAddress>,
+    #[command(flatten)]
+    pub(crate) dashboard: DashboardArgs,
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
 }
@@ -73,6 +72,18 @@ pub(crate) struct Common {
         help_heading = "Farm"
     )]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// How the dashboard is shown.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Dashboard")]
+pub(crate) struct DashboardArgs {
+    /// Open the dashboard of the farm at this address instead of starting one.
+    #[arg(long, value_name = "URL")]
+    pub(crate) connect: Option<FarmAddress>,
+    /// Show only: nothing can be submitted, cancelled, retried or drained.
+    #[arg(long)]
+    pub(crate) readonly: bool,
 }
 
 /// How to run a farm in this process.

@@ -14,5 +14,5 @@ mod submit;
 mod token;
 mod watch;
 
-pub(crate) use args::{Common, HostArgs};
+pub(crate) use args::{Common, DashboardArgs, HostArgs};
 pub use run::main;

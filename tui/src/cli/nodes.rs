@@ -98,7 +98,7 @@ pub(crate) async fn find(farm: &FarmClient, text: &str) -> Result<NodeId> {
 }
 
 pub(crate) async fn drain(farm: &FarmClient, node: &str, now: bool) -> Result<()> {
-    farm.drain_node(find(farm, node).await?, now).await?;
+    farm.drain_node(find(farm, node).await?, now, None).await?;
     let how = if now {
         "stopped"
     } else {

@@ -45,13 +45,13 @@ fn start(cli: Cli) -> Result<()> {
 
 async fn run(cli: Cli) -> Result<()> {
     let Some(verb) = cli.verb else {
-        return match cli.connect {
-            Some(address) => dashboard::connect(&cli.common, address).await,
+        return match cli.dashboard.connect.clone() {
+            Some(address) => dashboard::connect(&cli.common, address, cli.dashboard).await,
             None if cli.common.farm.is_some() => {
                 let client = place::farm(&cli.common)?;
-                dashboard::connect(&cli.common, client.address().clone()).await
+                dashboard::connect(&cli.common, client.address().clone(), cli.dashboard).await
             }
-            None => dashboard::open(&cli.common, cli.host).await,
+            None => dashboard::open(&cli.common, cli.host, cli.dashboard).await,
         };
     };
     let farm = || place::farm(&cli.common);

@@ -1,6 +1,8 @@
 //! Carrying out the model's commands; each answer comes back as a message.
 
 use farmhand_client::{CallError, FarmClient, Upload};
+use farmhand_protocol::farm::{ChangeJob, FrameState, JobDetail};
+use farmhand_protocol::{FrameSet, JobId};
 use tokio::sync::mpsc::Sender;
 
 use super::paths;
@@ -40,11 +42,22 @@ async fn answer(command: Command, farm: &FarmClient, inbox: &Sender<Msg>) -> Opt
             generation,
             target,
             act,
-        } => Msg::Acted {
-            generation,
-            target,
-            result: perform(farm, act).await.map_err(|error| error.to_string()),
-        },
+        } => {
+            if let Some(act) = contrary(farm, &act).await {
+                let target = target.clone();
+                let message = Msg::CanUndo {
+                    generation,
+                    target,
+                    act,
+                };
+                let _dashboard_ended = inbox.send(message).await;
+            }
+            Msg::Acted {
+                generation,
+                target,
+                result: perform(farm, act).await.map_err(|error| error.to_string()),
+            }
+        }
         Command::ReadHead { generation, path } => {
             let read = tokio::task::spawn_blocking(move || {
                 let path = crate::app::expand(&path);
@@ -91,10 +104,100 @@ async fn perform(farm: &FarmClient, act: Act) -> Result<(), CallError> {
         Act::Resume(id) => farm.resume_job(id).await.map(drop),
         Act::CancelBatch(id) => farm.cancel_batch(id).await.map(drop),
         Act::RetryBatch(id) => farm.retry_batch(id).await.map(drop),
-        Act::Drain { node, now } => farm.drain_node(node, now).await,
+        Act::CancelFrames { job, frames } => farm.cancel_job(job, Some(frames)).await.map(drop),
+        Act::RetryFrames { job, frames } => farm.retry_job(job, Some(frames)).await.map(drop),
+        Act::SetPriority { job, priority } => {
+            let change = ChangeJob {
+                priority: Some(priority),
+                ..ChangeJob::default()
+            };
+            farm.change_job(job, &change).await
+        }
+        Act::CancelJobs(ids) => {
+            for id in ids {
+                farm.cancel_job(id, None).await?;
+            }
+            Ok(())
+        }
+        Act::Drain { node, now, until } => farm.drain_node(node, now, until).await,
         Act::Undrain(node) => farm.undrain_node(node).await,
         Act::AddNode(address) => farm.add_node(&address).await,
     }
+}
+
+/// What takes an act back, as the farm stands before it. Frames are named one by one, so that only what the act
+/// changes is changed back.
+async fn contrary(farm: &FarmClient, act: &Act) -> Option<Act> {
+    match act {
+        Act::Pause(id) => Some(Act::Resume(*id)),
+        Act::Resume(id) => Some(Act::Pause(*id)),
+        Act::CancelFrames { job, frames } => Some(Act::RetryFrames {
+            job: *job,
+            frames: frames.clone(),
+        }),
+        Act::RetryFrames { job, frames } => {
+            let detail = farm.job(*job).await.ok()?;
+            // Frames that were delivered cannot become so again by cancelling them.
+            let again = frames.difference(&in_states(&detail, &[FrameState::Delivered]));
+            (again == *frames).then(|| Act::CancelFrames {
+                job: *job,
+                frames: frames.clone(),
+            })
+        }
+        Act::CancelJob(job) => {
+            let detail = farm.job(*job).await.ok()?;
+            let open = [FrameState::Pending, FrameState::Leased, FrameState::Rendering];
+            some_frames(*job, in_states(&detail, &open), |job, frames| Act::RetryFrames {
+                job,
+                frames,
+            })
+        }
+        Act::RetryJob(job) => {
+            let detail = farm.job(*job).await.ok()?;
+            let ended = [FrameState::Failed, FrameState::Cancelled];
+            some_frames(*job, in_states(&detail, &ended), |job, frames| {
+                Act::CancelFrames { job, frames }
+            })
+        }
+        Act::CancelBatch(id) => {
+            let batch = farm.batch(*id).await.ok()?;
+            let open = batch
+                .frames
+                .difference(&batch.delivered)
+                .difference(&batch.failed);
+            some_frames(batch.job, open, |job, frames| Act::RetryFrames { job, frames })
+        }
+        Act::RetryBatch(id) => {
+            let batch = farm.batch(*id).await.ok()?;
+            let detail = farm.job(batch.job).await.ok()?;
+            let ended = in_states(&detail, &[FrameState::Failed, FrameState::Cancelled]);
+            // Those of the batch, and no others.
+            let others = ended.difference(&batch.frames);
+            some_frames(batch.job, ended.difference(&others), |job, frames| {
+                Act::CancelFrames { job, frames }
+            })
+        }
+        Act::SetPriority { job, .. } => Some(Act::SetPriority {
+            job: *job,
+            priority: farm.job(*job).await.ok()?.job.priority,
+        }),
+        Act::Drain { node, .. } => Some(Act::Undrain(*node)),
+        Act::Undrain(node) => Some(Act::Drain {
+            node: *node,
+            now: false,
+            until: None,
+        }),
+        Act::CancelJobs(_) | Act::AddNode(_) => None,
+    }
+}
+
+fn in_states(detail: &JobDetail, states: &[FrameState]) -> FrameSet {
+    let chosen = detail.states.iter().filter(|one| states.contains(&one.state));
+    chosen.fold(FrameSet::default(), |all, one| all.union(&one.frames))
+}
+
+fn some_frames(job: JobId, frames: FrameSet, act: impl FnOnce(JobId, FrameSet) -> Act) -> Option<Act> {
+    (!frames.is_empty()).then(|| act(job, frames))
 }
 
 async fn submit(generation: u64, job: NewJob, farm: &FarmClient, inbox: &Sender<Msg>) -> Msg {

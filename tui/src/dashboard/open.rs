@@ -8,13 +8,13 @@ use farmhand_http::Tokens;
 
 use super::run::{Session, run};
 use crate::app::Stage;
-use crate::cli::{Common, HostArgs};
+use crate::cli::{Common, DashboardArgs, HostArgs};
 use crate::host::{Host, HostPlan};
 use crate::logging;
 use crate::place::{self, Place};
 
 /// The dashboard of the farm at an address.
-pub(crate) async fn connect(common: &Common, address: FarmAddress) -> Result<()> {
+pub(crate) async fn connect(common: &Common, address: FarmAddress, shown: DashboardArgs) -> Result<()> {
     need_terminal()?;
     let place = Place::new(common.data.clone())?;
     let _logs = logging::start(&place.logs(), "dashboard", false)?;
@@ -24,18 +24,19 @@ pub(crate) async fn connect(common: &Common, address: FarmAddress) -> Result<()>
         host: None,
         stage: Stage::Connected,
         logs: place.logs(),
+        shown,
     })
     .await
 }
 
 /// The dashboard of the farm that holds the data folder; starts one where there is none.
-pub(crate) async fn open(common: &Common, args: HostArgs) -> Result<()> {
+pub(crate) async fn open(common: &Common, args: HostArgs, shown: DashboardArgs) -> Result<()> {
     need_terminal()?;
     let place = Place::new(common.data.clone())?;
     let _logs = logging::start(&place.logs(), "dashboard", false)?;
     let token = place::own_token(common, &place)?;
     if let Some(farm) = place.running_orchestrator(token.as_ref()).await {
-        return join(farm, &args, &place).await;
+        return join(farm, &args, &place, shown).await;
     }
     let any_port = args.listen.is_none();
     let mut plan = HostPlan::new(common, &place, args.clone())?;
@@ -44,7 +45,7 @@ pub(crate) async fn open(common: &Common, args: HostArgs) -> Result<()> {
         Ok(host) => host,
         // Someone else may have been faster.
         Err(error) => match place.running_orchestrator(token.as_ref()).await {
-            Some(farm) => return join(farm, &args, &place).await,
+            Some(farm) => return join(farm, &args, &place, shown).await,
             None => return Err(error),
         },
     };
@@ -53,12 +54,13 @@ pub(crate) async fn open(common: &Common, args: HostArgs) -> Result<()> {
         host: Some((host, plan)),
         stage: Stage::Hosting,
         logs: place.logs(),
+        shown,
     })
     .await
 }
 
 /// The dashboard of an orchestrator that runs already; nodes that were named are made known to it.
-async fn join(farm: FarmClient, args: &HostArgs, place: &Place) -> Result<()> {
+async fn join(farm: FarmClient, args: &HostArgs, place: &Place, shown: DashboardArgs) -> Result<()> {
     for node in &args.nodes {
         farm.add_node(node).await?;
     }
@@ -67,6 +69,7 @@ async fn join(farm: FarmClient, args: &HostArgs, place: &Place) -> Result<()> {
         host: None,
         stage: Stage::Connected,
         logs: place.logs(),
+        shown,
     })
     .await
 }
@@ -78,6 +81,7 @@ pub(crate) async fn demo(farm: FarmClient, host: Host, plan: HostPlan, place: &P
         host: Some((host, plan)),
         stage: Stage::Demo,
         logs: place.logs(),
+        shown: DashboardArgs::default(),
     })
     .await
 }

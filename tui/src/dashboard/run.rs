@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use super::carry::carry_out;
 use super::terminal::{TakenTerminal, give_back_on_panic};
 use crate::app::{Command, Leave, Model, Msg, Stage, hear, leave_at_once, settle, update};
-use crate::cli::print;
+use crate::cli::{DashboardArgs, print};
 use crate::handover::hand_over;
 use crate::host::{Host, HostPlan};
 use crate::view::Look;
@@ -35,6 +35,7 @@ pub(crate) struct Session {
     pub(crate) host: Option<(Host, HostPlan)>,
     pub(crate) stage: Stage,
     pub(crate) logs: PathBuf,
+    pub(crate) shown: DashboardArgs,
 }
 
 /// Runs the dashboard until its person leaves, and settles what becomes of the farm.
@@ -72,6 +73,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
     let size = terminal.size().wrap_err("cannot ask the terminal for its size")?;
     let address = session.farm.address().to_string();
     let mut model = Model::new(address, session.stage, Timestamp::now(), TimeZone::system(), size);
+    model.readonly = session.shown.readonly;
     let (sender, mut inbox) = mpsc::channel(1024);
     let following = tokio::spawn(follow(session.farm.clone(), sender.clone()));
     let _ends_with_us = following.abort_handle();

@@ -103,10 +103,8 @@ fn content(column: &Fitted<Key>, batch: &BatchView, model: &Model, look: Look) -
         Key::Node => cell(batch.node_name.clone(), look.plain()),
         Key::State => {
             let shown = state::batch(batch, look);
-            match model.pending.get(&Target::Batch(batch.id)) {
-                Some(pending) => cell(format!("… {}", pending.doing), look.warn()),
-                None => cell(shown.text(), shown.style),
-            }
+            state::acting(model, &Target::Batch(batch.id), look)
+                .unwrap_or_else(|| cell(shown.text(), shown.style))
         }
         Key::Done => cell(
             format!("{}/{}", batch.delivered.len(), batch.frames.len()),

@@ -56,7 +56,14 @@ fn message(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
             (text, look.bad().add_modifier(Modifier::REVERSED))
         }
         (_, Some(toast)) => match toast.tone {
-            Tone::Good => (format!("✓ {}", toast.text), look.good()),
+            Tone::Good => {
+                let left = model.undo.as_ref().and_then(|undo| undo.seconds_left(model.now));
+                let undo = left
+                    .map(|seconds| format!("   [u] undo {seconds}s"))
+                    .unwrap_or_default();
+                let text = cut(&toast.text, width.saturating_sub(undo.len() + 2));
+                (format!("✓ {text}{undo}"), look.good())
+            }
             Tone::Plain => (toast.text.clone(), look.warn()),
             Tone::Bad => (format!("✗ {}", toast.text), look.bad()),
         },
@@ -83,7 +90,7 @@ fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         true
     };
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
-        for button in &dialog.buttons {
+        for button in dialog.buttons.iter().filter(|_| dialog.typed.is_none()) {
             add(&button.key.to_string(), &button.label.to_lowercase(), true, 0);
         }
     }

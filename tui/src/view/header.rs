@@ -49,6 +49,13 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
             look.warn().add_modifier(Modifier::REVERSED),
         ));
     }
+    if model.readonly {
+        spans.push(Span::raw("  "));
+        spans.push(Span::styled(
+            " READ-ONLY ",
+            look.warn().add_modifier(Modifier::REVERSED),
+        ));
+    }
     // What does not fit whole is left out, the least telling first.
     let (frames, rate, eta) = numbers(model);
     let mut left = usize::from(area.width).saturating_sub(Line::from(spans.clone()).width());

@@ -116,10 +116,8 @@ fn content(column: &Fitted<Key>, job: &JobView, model: &Model, look: Look) -> Ce
         Key::Id => cell(job.id.to_string(), look.plain()),
         Key::Name => cell(job.name.clone(), look.plain()),
         Key::Priority => cell(job.priority.to_string(), look.plain()),
-        Key::State => match model.pending.get(&Target::Job(job.id)) {
-            Some(pending) => cell(format!("… {}", pending.doing), look.warn()),
-            None => cell(shown.text(), shown.style),
-        },
+        Key::State => state::acting(model, &Target::Job(job.id), look)
+            .unwrap_or_else(|| cell(shown.text(), shown.style)),
         Key::Progress => progress(counts, column.width, look),
         Key::Done => cell(format!("{}/{}", counts.delivered, counts.total()), look.plain()),
         Key::Failed if counts.failed > 0 => cell(counts.failed.to_string(), look.bad()),

@@ -185,12 +185,11 @@ fn empty(model: &Model, look: Look, inside: Rect, buffer: &mut Buffer) {
 }
 
 fn state_cell(view: &NodeView, model: &Model, look: Look) -> Cell {
-    let pending = view.id.and_then(|id| model.pending.get(&Target::Node(id)));
+    let acting = view
+        .id
+        .and_then(|id| state::acting(model, &Target::Node(id), look));
     let shown = state::node(view.state, look);
-    match pending {
-        Some(pending) => cell(format!("… {}", pending.doing), look.warn()),
-        None => cell(shown.text(), shown.style),
-    }
+    acting.unwrap_or_else(|| cell(shown.text(), shown.style))
 }
 
 fn content(

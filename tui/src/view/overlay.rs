@@ -33,13 +33,27 @@ fn draw_dialog(dialog: &Dialog, look: Look, area: Rect, buffer: &mut Buffer) {
         .max(dialog.title.width())
         .min(usize::from(area.width) - 6);
     let lines: Vec<String> = dialog.lines.iter().flat_map(|line| wrap(line, width)).collect();
-    let place = centred(area, width + 4, lines.len() + 5);
+    let place = centred(
+        area,
+        width + 4,
+        lines.len() + 5 + usize::from(dialog.typed.is_some()),
+    );
     let title = Line::styled(format!(" {} ", cut(&dialog.title, width)), look.strong());
     let inside = panel(title, None, true, look, place, buffer);
     for (index, line) in lines.iter().enumerate() {
         if let Some(place) = line_of(inside, index + 1) {
             Line::raw(format!(" {line}")).render(place, buffer);
         }
+    }
+    if let Some((_, typed)) = &dialog.typed
+        && let Some(place) = line_of(inside, lines.len() + 1)
+    {
+        Line::from(vec![
+            Span::styled(" > ", look.key()),
+            Span::raw(typed.clone()),
+            Span::raw("▏"),
+        ])
+        .render(place, buffer);
     }
     let mut spans = vec![Span::raw(" ")];
     for (index, button) in dialog.buttons.iter().enumerate() {

@@ -4,6 +4,8 @@ use farmhand_protocol::farm::{BatchState, BatchView, JobState, NodeState, Weight
 use ratatui::style::Style;
 
 use super::Look;
+use super::table::{Cell, cell};
+use crate::app::{Model, Target};
 
 /// A state as it is shown.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,19 @@ pub(crate) fn batch(batch: &BatchView, look: Look) -> Shown {
         BatchState::Lost => ("✗", "lost", look.bad()),
     };
     Shown { mark, word, style }
+}
+
+/// What is being done to something, or how it went; nothing where nobody acts on it.
+pub(crate) fn acting(model: &Model, target: &Target, look: Look) -> Option<Cell> {
+    if let Some(pending) = model.pending.get(target) {
+        return Some(cell(format!("… {}", pending.doing), look.warn()));
+    }
+    let outcome = model.outcomes.get(target)?;
+    Some(if outcome.good {
+        cell("✓ ok", look.good())
+    } else {
+        cell("✗ refused", look.bad())
+    })
 }
 
 pub(crate) fn weight(weight: Weight, look: Look) -> Shown {

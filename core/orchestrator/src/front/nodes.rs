@@ -1,8 +1,12 @@
 //! Nodes.
 
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use farmhand_engine::Command;
 use farmhand_protocol::NodeId;
 use farmhand_protocol::farm::{NodeState, NodeView, Page};
+use jiff::Timestamp;
 
 use super::{Front, FrontError, page};
 use crate::address::agent_address;
@@ -62,7 +66,44 @@ impl Front {
         }
     }
 
-    pub(crate) async fn command_node(&self, command: Command) -> Result<(), FrontError> {
-        Ok(self.inbox().command(command).await?)
+    /// Drains a node; with `until` it gets work again then, unless someone drains or resumes it before.
+    pub(crate) async fn drain_node(
+        &self,
+        node: NodeId,
+        now: bool,
+        until: Option<Timestamp>,
+    ) -> Result<(), FrontError> {
+        self.inbox().command(Command::Drain { node, now }).await?;
+        let turn = self.next_turn(node);
+        if let Some(until) = until {
+            let front = self.clone();
+            tokio::spawn(async move {
+                let wait = until.duration_since(Timestamp::now());
+                let sleep = tokio::time::sleep(Duration::try_from(wait).unwrap_or_default());
+                let waited = front.0.stop.run_until_cancelled(sleep).await;
+                if waited.is_some() && front.is_turn(node, turn) {
+                    let _gone_meanwhile = front.undrain_node(node).await;
+                }
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn undrain_node(&self, node: NodeId) -> Result<(), FrontError> {
+        self.next_turn(node);
+        Ok(self.inbox().command(Command::Undrain(node)).await?)
+    }
+
+    /// Counts how often a node was drained or resumed, so that a timer knows whether it is still meant.
+    fn next_turn(&self, node: NodeId) -> u64 {
+        let mut turns = self.0.drain_turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turns.entry(node).or_insert(0);
+        *turn += 1;
+        *turn
+    }
+
+    fn is_turn(&self, node: NodeId, turn: u64) -> bool {
+        let turns = self.0.drain_turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.get(&node) == Some(&turn)
     }
 }

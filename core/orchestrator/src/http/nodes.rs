@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use farmhand_engine::Command;
 use farmhand_http::{Json, JsonOrDefault, Path, Query};
 use farmhand_protocol::NodeId;
 use farmhand_protocol::farm::{AddNode, DrainNode, NodeView, Page};
@@ -35,9 +34,9 @@ pub(super) async fn remove(
 pub(super) async fn drain(
     State(front): State<Front>,
     Path(node): Path<NodeId>,
-    JsonOrDefault(DrainNode { now }): JsonOrDefault<DrainNode>,
+    JsonOrDefault(DrainNode { now, until }): JsonOrDefault<DrainNode>,
 ) -> Result<StatusCode, FrontError> {
-    front.command_node(Command::Drain { node, now }).await?;
+    front.drain_node(node, now, until).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -45,6 +44,6 @@ pub(super) async fn resume(
     State(front): State<Front>,
     Path(node): Path<NodeId>,
 ) -> Result<StatusCode, FrontError> {
-    front.command_node(Command::Undrain(node)).await?;
+    front.undrain_node(node).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -115,9 +115,62 @@ pub(crate) enum Action {
     ReverseSort,
     Freeze,
     Zoom,
+    Undo,
+    Raise,
+    Lower,
+    CancelShown,
+    DrainUntil,
 }
 
 impl Action {
+    /// Whether it asks the farm for a change; read-only dashboards have none of these.
+    pub(crate) fn changes_the_farm(self) -> bool {
+        match self {
+            Self::Submit
+            | Self::Cancel
+            | Self::CancelShown
+            | Self::Retry
+            | Self::PauseOrResume
+            | Self::Raise
+            | Self::Lower
+            | Self::Undo
+            | Self::AddNode
+            | Self::Drain
+            | Self::DrainNow
+            | Self::DrainUntil => true,
+            Self::Up
+            | Self::Down
+            | Self::PageUp
+            | Self::PageDown
+            | Self::Top
+            | Self::Bottom
+            | Self::NextPanel
+            | Self::PreviousPanel
+            | Self::ShowJobs
+            | Self::ShowNodes
+            | Self::ShowBatches
+            | Self::ShowEvents
+            | Self::Open
+            | Self::Help
+            | Self::Back
+            | Self::Quit
+            | Self::QuitNow
+            | Self::Suspend
+            | Self::NextField
+            | Self::PreviousField
+            | Self::Next
+            | Self::Previous
+            | Self::Choose
+            | Self::Send
+            | Self::Palette
+            | Self::Search
+            | Self::NextSort
+            | Self::ReverseSort
+            | Self::Freeze
+            | Self::Zoom => false,
+        }
+    }
+
     /// Its name in words.
     pub(crate) fn name(self) -> String {
         let name = serde_json::to_value(self).unwrap_or_default();
@@ -176,6 +229,12 @@ impl Default for Keymap {
 }
 
 impl Keymap {
+    /// Every line.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter()
+    }
+
     /// The lines of one context, without those of the layers under it.
     pub(crate) fn own(&self, context: Context) -> impl Iterator<Item = &Binding> {
         self.bindings

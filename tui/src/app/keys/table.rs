@@ -32,10 +32,15 @@ pub(crate) const TABLE: &[Entry] = table! {
     Farm: ["c"] => Cancel, "cancel", "cancel the selected batch or job; asks, and says what is lost";
     Farm: ["r"] => Retry, "retry", "render failed and cancelled frames of the selected batch or job again";
     Farm: ["p"] => PauseOrResume, "pause", "hold the selected job, or let it go on";
-    Farm: ["/"] => Search, "filter", "show some rows only: words, field:word, a leading ! turns it round; esc shows all";
+    Farm: ["/"] => Search, "find", "show some rows only: words, field:word, a leading ! turns it round; esc shows all";
     Farm: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
     Farm: ["tab", "l", "right"] => NextPanel, "panel", "next panel";
     Farm: ["a"] => AddNode, "add node", "make a node known by its agent's address";
+    Farm: ["u"] => Undo, "", "take the last retry, cancel, pause, priority or drain back, for 8 seconds";
+    Farm: ["+", "="] => Raise, "", "raise the selected job's priority by 10";
+    Farm: ["-"] => Lower, "", "lower it by 10";
+    Farm: ["C"] => CancelShown, "", "cancel every unfinished job that the filter shows; for more than one the answer is typed";
+    Farm: ["B"] => DrainUntil, "", "take the selected node for yourself until a time of day: it finishes its frame, and works again then";
     Farm: ["d"] => Drain, "", "drain the selected node: it finishes its frame and gets nothing new; again: undrain";
     Farm: ["D"] => DrainNow, "", "drain the selected node now: its frame is stopped and rendered elsewhere; asks";
     Farm: ["shift-tab", "h", "left"] => PreviousPanel, "", "previous panel";
@@ -55,13 +60,14 @@ pub(crate) const TABLE: &[Entry] = table! {
     Details: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
     Details: ["?", "f1"] => Help, "help", "this page";
     Details: ["c"] => Cancel, "cancel", "cancel it; asks first";
+    Details: ["u"] => Undo, "", "take the last act back, for 8 seconds";
     Details: ["r"] => Retry, "retry", "render its failed and cancelled frames again";
 
     Help: ["esc", "q", "?", "enter"] => Back, "close", "close";
     Help: ["/"] => Search, "search", "show only lines with these words";
 
-    Dialog: ["tab", "right", "l"] => Next, "next", "next button";
-    Dialog: ["shift-tab", "left", "h"] => Previous, "", "previous button";
+    Dialog: ["tab", "right"] => Next, "next", "next button";
+    Dialog: ["shift-tab", "left"] => Previous, "", "previous button";
     Dialog: ["enter"] => Choose, "choose", "press the marked button";
     Dialog: ["esc"] => Back, "back", "change nothing";
 
