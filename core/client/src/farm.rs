@@ -184,12 +184,7 @@ impl FarmClient {
 
     /// Gives a node nothing new; with `now` stops what it renders too.
     /// With `until` it gets work again at that time.
-    pub async fn drain_node(
-        &self,
-        id: NodeId,
-        now: bool,
-        until: Option<Timestamp>,
-    ) -> Result<(), CallError> {
+    pub async fn drain_node(&self, id: NodeId, now: bool, until: Option<Timestamp>) -> Result<(), CallError> {
         let request = self.post(&format!("/v1/nodes/{id}/drain"), &DrainNode { now, until });
         self.done(request).await
     }

@@ -93,6 +93,38 @@ fn freeze(model: &mut Model) {
     }
 }
 
+/// Selects a row by its place on the screen. Tells whether it is another than before; nothing where there is none.
+pub(crate) fn select(model: &mut Model, panel: Panel, line: usize) -> Option<bool> {
+    let visible = model.visible(panel);
+    match panel {
+        Panel::Jobs => {
+            let index = model.jobs.offset() + line;
+            let before = model.jobs.selected().copied();
+            let row = model.job_rows.get(index)?;
+            if before == Some(*row) {
+                return Some(false);
+            }
+            model.jobs.choose(&model.job_rows, index, visible);
+            model.batches = Cursor::default();
+            model.settle_batches();
+            Some(true)
+        }
+        Panel::Nodes => {
+            let index = model.nodes.offset() + line;
+            let same = model.node_rows.get(index)? == model.nodes.selected()?;
+            model.nodes.choose(&model.node_rows, index, visible);
+            Some(!same)
+        }
+        Panel::Batches => {
+            let index = model.batches.offset() + line;
+            let same = model.batch_rows.get(index)? == model.batches.selected()?;
+            model.batches.choose(&model.batch_rows, index, visible);
+            Some(!same)
+        }
+        Panel::Events => None,
+    }
+}
+
 /// Selects a job, whatever the filter hides.
 pub(crate) fn go_to_job(model: &mut Model, id: JobId) -> Vec<Command> {
     if !model.job_rows.contains(&id) {
@@ -137,7 +169,7 @@ pub(crate) fn go_to_node(model: &mut Model, address: &str) {
     }
 }
 
-fn focus(model: &mut Model, panel: Panel) {
+pub(crate) fn focus(model: &mut Model, panel: Panel) {
     model.focus = panel;
     model.settle_all();
 }

@@ -1,6 +1,7 @@
 //! Where things stand on the farm screen, for every size.
 
 use ratatui::layout::{Rect, Size};
+use serde::Deserialize;
 
 /// The smallest size that shows more than its own size.
 pub(crate) const MIN_SIZE: Size = Size::new(60, 16);
@@ -30,6 +31,30 @@ impl Panel {
     }
 }
 
+/// Tables whose columns can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Table {
+    Jobs,
+    Nodes,
+    Batches,
+}
+
+/// How much of the height panels may take, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shares {
+    /// The table of nodes, at most.
+    pub(crate) nodes: u16,
+    /// Batches and events, at least.
+    pub(crate) lower: u16,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self { nodes: 40, lower: 32 }
+    }
+}
+
 /// Areas of the farm screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -48,7 +73,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// One panel alone.
     pub(crate) fn zoomed(size: Size, focus: Panel) -> Option<Self> {
-        let mut layout = Self::of(size, focus, 0, 0)?;
+        let mut layout = Self::of(size, focus, Shares::default(), 0, 0)?;
         let body = Rect::new(0, 1, size.width, size.height - 3);
         let alone = |panel: Panel| if panel == focus { body } else { Rect::ZERO };
         layout.jobs = alone(Panel::Jobs);
@@ -60,7 +85,13 @@ impl Layout {
     }
 
     /// Nothing where the screen is smaller than [`MIN_SIZE`].
-    pub(crate) fn of(size: Size, focus: Panel, job_rows: usize, node_rows: usize) -> Option<Self> {
+    pub(crate) fn of(
+        size: Size,
+        focus: Panel,
+        shares: Shares,
+        job_rows: usize,
+        node_rows: usize,
+    ) -> Option<Self> {
         if size.width < MIN_SIZE.width || size.height < MIN_SIZE.height {
             return None;
         }
@@ -75,9 +106,11 @@ impl Layout {
             let rows = u16::try_from(rows).unwrap_or(u16::MAX);
             rows.saturating_add(3).max(least)
         };
-        let nodes = wanted(node_rows, if node_rows == 0 { 7 } else { 5 }).min((body * 40 / 100).max(4));
-        let lower = (body * 32 / 100).max(4);
-        let jobs = wanted(job_rows, 6).min(body - lower - nodes);
+        let nodes =
+            wanted(node_rows, if node_rows == 0 { 7 } else { 5 }).min((body * shares.nodes / 100).max(4));
+        let nodes = nodes.min(body.saturating_sub(8));
+        let lower = (body * shares.lower / 100).max(4).min(body - nodes - 4);
+        let jobs = wanted(job_rows, 6).min(body.saturating_sub(lower + nodes).max(4));
         let lower = body - jobs - nodes;
         let (jobs, nodes, lower) = (row(1, jobs), row(1 + jobs, nodes), row(1 + jobs + nodes, lower));
         let (batches, events) = if side_by_side {
@@ -123,10 +156,10 @@ mod tests {
         #[test]
         fn every_panel_stands_within_the_screen_and_on_no_other(
             width in 0_u16..400, height in 0_u16..400, focus in 0_usize..4, jobs in 0_usize..50,
-            nodes in 0_usize..2000,
+            nodes in 0_usize..2000, share in 10_u16..=60, lower in 10_u16..=60,
         ) {
             let size = Size::new(width, height);
-            let layout = Layout::of(size, Panel::ALL[focus], jobs, nodes);
+            let layout = Layout::of(size, Panel::ALL[focus], Shares { nodes: share, lower }, jobs, nodes);
             prop_assert_eq!(layout.is_some(), width >= 60 && height >= 16);
             let Some(layout) = layout else { return Ok(()) };
             let areas: Vec<Rect> = [layout.header, layout.jobs, layout.nodes, layout.message, layout.footer]

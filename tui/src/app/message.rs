@@ -1,6 +1,6 @@
 //! What the model is told, and what it wants done.
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 use farmhand_client::FarmSignal;
 use farmhand_protocol::farm::{JobDetail, JobView};
 use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
@@ -14,6 +14,7 @@ use crate::new_job::NewJob;
 pub(crate) enum Msg {
     Key(KeyEvent),
     Paste(String),
+    Mouse(MouseEvent),
     Resize(u16, u16),
     /// The time, once a second and before each other message that needs it.
     Tick(Timestamp),

@@ -12,7 +12,8 @@ use super::data::Changed;
 use super::undo::Undo;
 use super::{
     Act, BatchSort, Chord, Context, Cursor, Details, Dialog, Farm, Help, JobSort, Keymap, Layout, NodeEntry,
-    NodeRow, NodeSort, Palette, Panel, Prompt, Search, Shown, SubmitForm, Target, visible_rows,
+    NodeRow, NodeSort, Palette, Panel, Prompt, Search, Shares, Shown, SubmitForm, Table, Target,
+    visible_rows,
 };
 
 /// A whole screen. The last of the model's stack is shown; `esc` goes one back.
@@ -130,6 +131,9 @@ pub(crate) struct Model {
     pub(crate) screens: Vec<Screen>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) focus: Panel,
+    pub(crate) shares: Shares,
+    /// Columns of tables, where the configuration names them.
+    pub(crate) columns: Vec<(Table, Vec<String>)>,
     /// The panel with the focus is shown alone.
     pub(crate) zoomed: bool,
     pub(crate) shown_jobs: Shown<JobSort>,
@@ -147,6 +151,8 @@ pub(crate) struct Model {
     pub(crate) pending: HashMap<Target, Pending>,
     pub(crate) outcomes: HashMap<Target, Outcome>,
     pub(crate) undo: Option<Undo>,
+    /// The mouse is ours.
+    pub(crate) mouse: bool,
     /// Nothing may be changed.
     pub(crate) readonly: bool,
     pub(crate) toast: Option<Toast>,
@@ -171,6 +177,8 @@ impl Model {
             farm: Farm::default(),
             behind: None,
             dirty: Changed::default(),
+            shares: Shares::default(),
+            columns: Vec::new(),
             zoomed: false,
             shown_jobs: Shown::default(),
             shown_nodes: Shown::default(),
@@ -192,6 +200,7 @@ impl Model {
             pending: HashMap::new(),
             outcomes: HashMap::new(),
             undo: None,
+            mouse: true,
             readonly: false,
             toast: None,
             now,
@@ -226,7 +235,19 @@ impl Model {
         if self.zoomed {
             return Layout::zoomed(self.size, self.focus);
         }
-        Layout::of(self.size, self.focus, self.job_rows.len(), self.node_rows.len())
+        Layout::of(
+            self.size,
+            self.focus,
+            self.shares,
+            self.job_rows.len(),
+            self.node_rows.len(),
+        )
+    }
+
+    /// Columns that the configuration names for a table.
+    pub(crate) fn columns_of(&self, table: Table) -> Option<&[String]> {
+        let named = self.columns.iter().find(|(one, _)| *one == table);
+        named.map(|(_, names)| names.as_slice())
     }
 
     /// The farm as it is known, whatever is held on the screen.

@@ -11,7 +11,7 @@ use super::search::{on_search, type_in_search};
 use super::submit::{on_form, type_in_form};
 use super::{
     Action, Chord, Command, Context, Found, Leave, Model, Msg, Stage, Tone, Typed, details, farm_screen,
-    help, live, palette, submit, undo,
+    help, live, mouse, palette, submit, undo,
 };
 
 /// Changes the model as the message says.
@@ -19,6 +19,7 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
     match message {
         Msg::Key(key) => return press(model, key),
         Msg::Paste(text) => return paste(model, &text),
+        Msg::Mouse(event) => return mouse::mouse(model, event),
         Msg::Resize(width, height) => {
             model.size = Size::new(width, height);
             model.settle_all();
@@ -88,6 +89,7 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
     match action {
         Action::QuitNow => return vec![Command::Quit(leave_at_once(model))],
         Action::Suspend => return vec![Command::Suspend],
+        Action::Mouse => return mouse::toggle(model),
         Action::Undo => return undo::undo(model),
         Action::Help => return help::open(model),
         Action::Palette => return palette::open(model),

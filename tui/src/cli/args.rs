@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::view::Theme;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use farmhand_client::FarmAddress;
 use farmhand_orchestrator::Discover;
@@ -84,6 +85,20 @@ pub(crate) struct DashboardArgs {
     /// Show only: nothing can be submitted, cancelled, retried or drained.
     #[arg(long)]
     pub(crate) readonly: bool,
+    /// Bars, frames and marks in ASCII.
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Colours: terminal, dark, light or okabe-ito.
+    #[arg(long, value_name = "NAME", value_parser = theme_named)]
+    pub(crate) theme: Option<Theme>,
+    /// Keys, theme, columns and layout [default: farmhand/config.toml in your configuration folder].
+    #[arg(long, value_name = "FILE", env = "FARMHAND_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+fn theme_named(name: &str) -> Result<Theme, String> {
+    let names: Vec<&str> = Theme::names().collect();
+    Theme::named(name).ok_or_else(|| format!("there are {}", names.join(", ")))
 }
 
 /// How to run a farm in this process.

@@ -1,5 +1,7 @@
 //! `info`: versions, folders, the farm, and where the token comes from.
 
+use std::path::PathBuf;
+
 use color_eyre::eyre::Result;
 use farmhand_protocol::PROTOCOL;
 use serde::Serialize;
@@ -7,6 +9,7 @@ use serde::Serialize;
 use super::args::Common;
 use super::print;
 use crate::place::{self, Place};
+use crate::settings;
 
 #[derive(Debug, Serialize)]
 struct Info {
@@ -16,11 +19,15 @@ struct Info {
     output: String,
     logs: String,
     token: String,
+    config: String,
+    config_troubles: Vec<String>,
     farm: String,
     farm_state: String,
 }
 
-pub(crate) async fn info(common: &Common, as_json: bool) -> Result<()> {
+pub(crate) async fn info(common: &Common, config: Option<PathBuf>, as_json: bool) -> Result<()> {
+    let config = settings::path(config);
+    let config_troubles = config.as_deref().map(settings::read).unwrap_or_default().troubles;
     let place = Place::new(common.data.clone())?;
     let farm = place::farm(common)?;
     let farm_state = match farm.farm().await {
@@ -37,12 +44,19 @@ pub(crate) async fn info(common: &Common, as_json: bool) -> Result<()> {
         output: place.output().display().to_string(),
         logs: place.logs().display().to_string(),
         token: token_source(common, &place),
+        config: match config {
+            Some(path) if path.exists() => path.display().to_string(),
+            Some(path) => format!("{} (not there: everything has its default)", path.display()),
+            None => "none: your home folder is not known".to_owned(),
+        },
+        config_troubles,
         farm: farm.address().to_string(),
         farm_state,
     };
     if as_json {
         return Ok(print::json(&info)?);
     }
+    let troubles = info.config_troubles.join("\n          ");
     let rows = [
         ("version", info.version),
         ("protocol", &info.protocol),
@@ -50,11 +64,14 @@ pub(crate) async fn info(common: &Common, as_json: bool) -> Result<()> {
         ("output", &info.output),
         ("logs", &info.logs),
         ("token", &info.token),
+        ("config", &info.config),
+        ("", &troubles),
         ("farm", &info.farm),
         ("", &info.farm_state),
     ];
     let lines: Vec<String> = rows
         .iter()
+        .filter(|(_, value)| !value.is_empty())
         .map(|(label, value)| format!("{label:<10}{value}\n"))
         .collect();
     Ok(print::text(&lines.concat())?)

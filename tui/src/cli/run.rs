@@ -69,7 +69,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Drain { node, now } => nodes::drain(&farm()?, &node, now).await,
         Verb::Undrain { node } => nodes::undrain(&farm()?, &node).await,
         Verb::Why { id, print } => jobs::why(&farm()?, id, print.json).await,
-        Verb::Info(print) => info::info(&cli.common, print.json).await,
+        Verb::Info(print) => info::info(&cli.common, cli.dashboard.config, print.json).await,
         Verb::Token { show } => token::token(&Place::new(cli.common.data.clone())?, show),
         Verb::Demo { headless } => demo::demo(&cli.common, headless).await,
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
-use crossterm::event::{Event, EventStream};
+use crossterm::event::{Event, EventStream, MouseEventKind};
 use farmhand_client::FarmClient;
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -18,11 +18,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::carry::carry_out;
 use super::terminal::{TakenTerminal, give_back_on_panic};
-use crate::app::{Command, Leave, Model, Msg, Stage, hear, leave_at_once, settle, update};
+use crate::app::{Command, Leave, Model, Msg, Stage, Tone, hear, leave_at_once, settle, update};
 use crate::cli::{DashboardArgs, print};
 use crate::handover::hand_over;
 use crate::host::{Host, HostPlan};
-use crate::view::Look;
+use crate::settings::{self, Settings};
+use crate::view::{Environment, Look};
 
 const FRAME: Duration = Duration::from_millis(33);
 /// Messages taken at once before the next look at keys and the clock.
@@ -69,11 +70,11 @@ pub(crate) async fn run(mut session: Session) -> Result<()> {
 async fn show(session: &mut Session) -> Result<Leave> {
     let mut signals = Signals::new()?;
     let mut terminal = TakenTerminal::take().wrap_err("cannot use this terminal")?;
-    let look = Look::from_environment();
+    let (settings, look) = settings_and_look(&session.shown);
     let size = terminal.size().wrap_err("cannot ask the terminal for its size")?;
     let address = session.farm.address().to_string();
     let mut model = Model::new(address, session.stage, Timestamp::now(), TimeZone::system(), size);
-    model.readonly = session.shown.readonly;
+    set_up(&mut model, &session.shown, settings);
     let (sender, mut inbox) = mpsc::channel(1024);
     let following = tokio::spawn(follow(session.farm.clone(), sender.clone()));
     let _ends_with_us = following.abort_handle();
@@ -104,13 +105,16 @@ async fn show(session: &mut Session) -> Result<Leave> {
                 for command in settle(&mut model) {
                     carry_out(command, &session.farm, &sender);
                 }
-                if terminal.draw(&model, look).is_err() {
+                if terminal.take_mouse(model.mouse).is_err() || terminal.draw(&model, look).is_err() {
                     return Ok(leave_at_once(&model));
                 }
                 drawn = Instant::now();
                 changed = false;
                 continue;
             }
+        }
+        if messages.is_empty() {
+            continue;
         }
         changed = true;
         model.now = Timestamp::now();
@@ -149,6 +153,30 @@ async fn show(session: &mut Session) -> Result<Leave> {
     }
 }
 
+/// What configuration, command line and environment say of the screen; the command line goes first.
+fn settings_and_look(shown: &DashboardArgs) -> (Settings, Look) {
+    let path = settings::path(shown.config.clone());
+    let settings = path.as_deref().map(settings::read).unwrap_or_default();
+    let theme = shown.theme.unwrap_or(settings.theme);
+    let look = Look::from_environment(&Environment::read(), theme, shown.ascii || settings.ascii);
+    (settings, look)
+}
+
+fn set_up(model: &mut Model, shown: &DashboardArgs, settings: Settings) {
+    model.readonly = shown.readonly;
+    model.keys = settings.keys;
+    model.columns = settings.columns;
+    model.shares = settings.shares;
+    model.mouse = settings.mouse;
+    if let Some(first) = settings.troubles.first() {
+        let more = match settings.troubles.len() {
+            1 => String::new(),
+            count => format!(" (and {} more: `farmhand info` lists them)", count - 1),
+        };
+        model.say(Tone::Bad, format!("{first}{more}"));
+    }
+}
+
 /// How long until something is drawn that no message announces.
 fn wait_of(model: &Model) -> Option<Duration> {
     let wait = model.wake_at()?.duration_since(Timestamp::now());
@@ -160,7 +188,10 @@ fn message_of(event: Event) -> Option<Msg> {
         Event::Key(key) => Some(Msg::Key(key)),
         Event::Paste(text) => Some(Msg::Paste(text)),
         Event::Resize(width, height) => Some(Msg::Resize(width, height)),
-        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        // Moving without a button says nothing, and would draw the screen for nothing.
+        Event::Mouse(event) if event.kind == MouseEventKind::Moved => None,
+        Event::Mouse(event) => Some(Msg::Mouse(event)),
+        Event::FocusGained | Event::FocusLost => None,
     }
 }
 

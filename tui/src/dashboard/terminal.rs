@@ -4,7 +4,9 @@ use std::io::{self, Stdout, Write};
 use std::path::PathBuf;
 
 use crossterm::cursor::Show;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -18,6 +20,8 @@ use crate::view::{self, Look};
 /// A terminal that is ours until this is dropped.
 pub(crate) struct TakenTerminal {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// The mouse is reported to us.
+    mouse: bool,
 }
 
 impl TakenTerminal {
@@ -33,7 +37,10 @@ impl TakenTerminal {
         )
         .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match taken {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self {
+                terminal,
+                mouse: false,
+            }),
             Err(error) => {
                 give_back();
                 Err(error)
@@ -43,6 +50,19 @@ impl TakenTerminal {
 
     pub(crate) fn size(&self) -> io::Result<ratatui::layout::Size> {
         self.terminal.size()
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(crate) fn take_mouse(&mut self, wanted: bool) -> io::Result<()> {
+        if wanted == self.mouse {
+            return Ok(());
+        }
+        self.mouse = wanted;
+        if wanted {
+            execute!(io::stdout(), EnableMouseCapture)
+        } else {
+            execute!(io::stdout(), DisableMouseCapture)
+        }
     }
 
     pub(crate) fn draw(&mut self, model: &Model, look: Look) -> io::Result<()> {
@@ -61,7 +81,13 @@ impl Drop for TakenTerminal {
 /// Raw mode off, the old screen and its cursor back. Harmless when repeated, or when the terminal is gone.
 pub(crate) fn give_back() {
     let mut out = io::stdout();
-    let _terminal_gone = queue!(out, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _terminal_gone = queue!(
+        out,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
     let _terminal_gone = out.flush();
     let _terminal_gone = disable_raw_mode();
 }

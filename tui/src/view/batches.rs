@@ -10,12 +10,12 @@ use ratatui::widgets::Widget;
 
 use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
-use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
+use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, named, row};
 use super::{Look, state};
-use crate::app::{Model, Panel, Target};
+use crate::app::{Model, Panel, Table, Target};
 
 #[derive(Debug, Clone, Copy)]
-enum Key {
+pub(super) enum Key {
     Id,
     Frames,
     Node,
@@ -35,7 +35,7 @@ const fn column(key: Key, title: &'static str, width: u16, most: u16, right: boo
     }
 }
 
-const COLUMNS: &[Column<Key>] = &[
+pub(super) const COLUMNS: &[Column<Key>] = &[
     column(Key::Id, "BATCH", 5, 6, false, 0),
     column(Key::Frames, "FRAMES", 9, 24, false, 0),
     column(Key::Node, "NODE", 8, 20, false, 1),
@@ -76,7 +76,7 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         Line::styled(words.unwrap_or_default(), look.faint()).render(inside, buffer);
         return;
     }
-    let columns = choose(COLUMNS, inside.width);
+    let columns = choose(&named(COLUMNS, model.columns_of(Table::Batches)), inside.width);
     head(&columns, look).render(inside, buffer);
     let Some(job) = model.jobs.selected() else { return };
     for (line, (index, id)) in (1..).zip(rows.iter().enumerate().skip(model.batches.offset())) {

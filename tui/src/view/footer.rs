@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
 use super::Look;
 use super::text::cut;
-use crate::app::{Binding, Link, Model, Overlay, Tone, availability};
+use crate::app::{Action, Link, Model, Overlay, Tone, availability};
 
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     if area.height < 2 {
@@ -72,49 +73,96 @@ fn message(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     Line::from(vec![Span::raw(" "), Span::styled(cut(&text, width), style)]).render(area, buffer);
 }
 
-fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
-    let mut spans = vec![Span::raw(" ")];
-    let mut used = 1;
-    let mut add = |key: &str, hint: &str, possible: bool, reserved: usize| {
-        let needed = Line::raw(format!("{key} {hint}  ")).width();
-        if used + needed + reserved > usize::from(area.width) + 2 {
-            return false;
-        }
-        used += needed;
-        if possible {
-            spans.push(Span::styled(key.to_owned(), look.key()));
-            spans.push(Span::raw(format!(" {hint}  ")));
-        } else {
-            spans.push(Span::styled(format!("{key} {hint}  "), look.faint()));
-        }
-        true
-    };
+/// A hint of the last line.
+struct Hint {
+    key: String,
+    words: String,
+    /// Nothing for a button of a question: its letter presses it.
+    action: Option<Action>,
+    possible: bool,
+}
+
+impl Hint {
+    fn width(&self) -> usize {
+        self.key.width() + 1 + self.words.width() + 2
+    }
+}
+
+/// Hints that fit into a width. Help and quit stay when others do not fit.
+fn chosen(model: &Model, width: usize) -> Vec<Hint> {
+    let mut hints = Vec::new();
     if let Some(Overlay::Dialog(dialog)) = &model.overlay {
         for button in dialog.buttons.iter().filter(|_| dialog.typed.is_none()) {
-            add(&button.key.to_string(), &button.label.to_lowercase(), true, 0);
+            hints.push(Hint {
+                key: button.key.to_string(),
+                words: button.label.to_lowercase(),
+                action: None,
+                possible: true,
+            });
         }
     }
-    let context = model.context();
-    let shown: Vec<_> = model
-        .keys
-        .of(context)
-        .filter(|binding| !binding.hint.is_empty())
-        .collect();
-    // Help and quit stay when others do not fit.
-    let (last, first): (Vec<&Binding>, Vec<&Binding>) = shown
+    let bound = model.keys.of(model.context());
+    let bound = bound.filter(|binding| !binding.hint.is_empty() && !binding.keys.is_empty());
+    hints.extend(bound.map(|binding| Hint {
+        key: binding.label(),
+        words: binding.hint.to_owned(),
+        action: Some(binding.action),
+        possible: availability(model, binding.action).is_ok(),
+    }));
+    let (last, first): (Vec<Hint>, Vec<Hint>) = hints
         .into_iter()
-        .partition(|binding| matches!(binding.hint, "help" | "quit"));
-    let reserved: usize = last.iter().map(|b| b.label().len() + b.hint.len() + 3).sum();
-    for binding in first {
-        let possible = availability(model, binding.action).is_ok();
-        if !add(&binding.label(), binding.hint, possible, reserved) {
-            break;
+        .partition(|hint| matches!(hint.words.as_str(), "help" | "quit"));
+    // The gap behind the last one may be cut off.
+    let mut left = (width + 1).saturating_sub(last.iter().map(Hint::width).sum());
+    let mut shown: Vec<Hint> = first
+        .into_iter()
+        .take_while(|hint| {
+            let fits = hint.width() <= left;
+            left = left.saturating_sub(hint.width());
+            fits
+        })
+        .collect();
+    shown.extend(last);
+    shown
+}
+
+fn hints(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let mut spans = vec![Span::raw(" ")];
+    for hint in chosen(model, area.width.into()) {
+        if hint.possible {
+            spans.push(Span::styled(hint.key, look.key()));
+            spans.push(Span::raw(format!(" {}  ", hint.words)));
+        } else {
+            spans.push(Span::styled(
+                format!("{} {}  ", hint.key, hint.words),
+                look.faint(),
+            ));
         }
-    }
-    for binding in last {
-        add(&binding.label(), binding.hint, true, 0);
     }
     Line::from(spans).render(area, buffer);
+}
+
+/// What the hint at a column of the last line does.
+pub(crate) fn hint_at(model: &Model, column: u16) -> Option<Action> {
+    let mut start = 1;
+    for hint in chosen(model, model.size.width.into()) {
+        let end = start + hint.width();
+        if (start..end - 2).contains(&usize::from(column)) {
+            return hint.action;
+        }
+        start = end;
+    }
+    None
+}
+
+/// The last line as plain text.
+#[cfg(test)]
+pub(crate) fn footer_text(model: &Model) -> String {
+    let hints = chosen(model, model.size.width.into()).into_iter();
+    let words: Vec<String> = hints
+        .map(|hint| format!("{} {}  ", hint.key, hint.words))
+        .collect();
+    format!(" {}", words.concat())
 }
 
 /// `Connection refused`, without the `(os error 111)` that helps nobody here.

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
@@ -13,9 +13,23 @@ use crate::app::{MIN_SIZE, Model, Screen};
 pub(crate) fn draw(model: &Model, look: Look, frame: &mut Frame<'_>) {
     let area = frame.area();
     let buffer = frame.buffer_mut();
+    let cursor = paint(model, look, area, buffer);
+    if let Some(position) = cursor {
+        frame.set_cursor_position(position);
+    }
+}
+
+/// Draws into a buffer, as the terminal can show it; returns where the cursor stands.
+pub(crate) fn paint(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let cursor = draw_screen(model, look, area, buffer);
+    look.finish(buffer);
+    cursor
+}
+
+fn draw_screen(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if area.width < MIN_SIZE.width || area.height < MIN_SIZE.height {
         too_small(area, buffer);
-        return;
+        return None;
     }
     let cursor = match model.screen() {
         Screen::Farm => {
@@ -35,9 +49,7 @@ pub(crate) fn draw(model: &Model, look: Look, frame: &mut Frame<'_>) {
     footer::draw(model, look, area, buffer);
     palette::draw_continuations(model, look, area, buffer);
     let over = overlay::draw(model, look, area, buffer);
-    if let Some(position) = if model.overlay.is_some() { over } else { cursor } {
-        frame.set_cursor_position(position);
-    }
+    if model.overlay.is_some() { over } else { cursor }
 }
 
 fn too_small(area: Rect, buffer: &mut Buffer) {

@@ -72,7 +72,7 @@ fn lines(keys: &Keymap, page: &Help, width: usize, look: Look) -> Vec<Line<'stat
 pub(crate) fn help_lines(model: &Model) -> usize {
     let width = usize::from(model.size.width).saturating_sub(2);
     match model.screen() {
-        Screen::Help(page) => lines(&model.keys, page, width, Look { colour: false }).len(),
+        Screen::Help(page) => lines(&model.keys, page, width, Look::new(false)).len(),
         _ => 0,
     }
 }
@@ -85,7 +85,7 @@ pub(crate) fn help_text(model: &Model, context: Context) -> String {
         scroll: 0,
         search: String::new(),
     };
-    let lines = lines(&model.keys, &page, 500, Look { colour: false });
+    let lines = lines(&model.keys, &page, 500, Look::new(false));
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }

@@ -10,13 +10,13 @@ use ratatui::widgets::Widget;
 
 use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
-use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
+use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, named, row};
 use super::{Look, state};
-use crate::app::{Model, Panel, Target};
+use crate::app::{Model, Panel, Table, Target};
 use crate::words;
 
 #[derive(Debug, Clone, Copy)]
-enum Key {
+pub(super) enum Key {
     Id,
     Name,
     Priority,
@@ -40,7 +40,7 @@ const fn column(key: Key, title: &'static str, width: u16, most: u16, right: boo
     }
 }
 
-const COLUMNS: &[Column<Key>] = &[
+pub(super) const COLUMNS: &[Column<Key>] = &[
     column(Key::Id, "ID", 4, 5, false, 0),
     column(Key::Name, "NAME", 12, 40, false, 0),
     column(Key::Priority, "PRI", 4, 4, true, 5),
@@ -64,7 +64,7 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         empty(model, look, inside, buffer);
         return;
     }
-    let columns = choose(COLUMNS, inside.width);
+    let columns = choose(&named(COLUMNS, model.columns_of(Table::Jobs)), inside.width);
     head(&columns, look).render(inside, buffer);
     for (line, (index, id)) in (1..).zip(model.job_rows.iter().enumerate().skip(model.jobs.offset())) {
         let (Some(place), Some(job)) = (line_of(inside, line), model.farm.jobs.get(id)) else {

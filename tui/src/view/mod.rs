@@ -1,6 +1,7 @@
 //! Drawing the model. It reads and never decides; it must not know the network, files or the clock.
 
 mod batches;
+mod columns;
 mod details;
 mod events;
 mod farm;
@@ -18,10 +19,18 @@ mod palette;
 mod snapshots;
 mod state;
 mod table;
+#[cfg(test)]
+mod terminals;
 mod text;
+mod theme;
 
+pub(crate) use columns::column_titles;
+#[cfg(test)]
+pub(crate) use footer::footer_text;
+pub(crate) use footer::hint_at;
 pub(crate) use frame::draw;
 pub(crate) use help::help_lines;
 #[cfg(test)]
 pub(crate) use help::help_text;
-pub(crate) use look::Look;
+pub(crate) use look::{Environment, Look};
+pub(crate) use theme::Theme;

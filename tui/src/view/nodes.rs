@@ -10,14 +10,14 @@ use ratatui::widgets::Widget;
 
 use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
-use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
+use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, named, row};
 use super::text::{bar, fit};
 use super::{Look, state};
-use crate::app::{Model, NodeEntry, NodeRow, Panel, Target};
+use crate::app::{Model, NodeEntry, NodeRow, Panel, Table, Target};
 use crate::words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Key {
+pub(super) enum Key {
     Node,
     State,
     Batch,
@@ -40,7 +40,7 @@ const fn column(key: Key, title: &'static str, width: u16, most: u16, right: boo
     }
 }
 
-const COLUMNS: &[Column<Key>] = &[
+pub(super) const COLUMNS: &[Column<Key>] = &[
     column(Key::Node, "NODE", 10, 24, false, 0),
     column(Key::State, "STATE", 9, 9, false, 0),
     column(Key::Batch, "JOB/BATCH", 9, 11, false, 1),
@@ -67,7 +67,7 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         empty(model, look, inside, buffer);
         return;
     }
-    let columns = choose(COLUMNS, inside.width);
+    let columns = choose(&named(COLUMNS, model.columns_of(Table::Nodes)), inside.width);
     head(&columns, look).render(inside, buffer);
     for (line, (index, id)) in (1..).zip(model.node_rows.iter().enumerate().skip(model.nodes.offset())) {
         let (Some(place), Some(node)) = (line_of(inside, line), model.farm.nodes.get(&id.address)) else {
@@ -123,7 +123,9 @@ fn noted_row(
     place: Rect,
     buffer: &mut Buffer,
 ) {
-    let (first, rest) = columns.split_at(2.min(columns.len()));
+    let named = |column: &&Fitted<Key>| matches!(column.column.key, Key::Node | Key::State);
+    let first: Vec<Fitted<Key>> = columns.iter().filter(named).copied().collect();
+    let rest: Vec<Fitted<Key>> = columns.iter().filter(|column| !named(column)).copied().collect();
     let width = rest
         .iter()
         .map(|column| column.width + 1)
@@ -153,7 +155,7 @@ fn noted_row(
         look.warn()
     };
     cells.push(cell(words, style));
-    let columns: Vec<Fitted<Key>> = first.iter().copied().chain([wide]).collect();
+    let columns: Vec<Fitted<Key>> = first.into_iter().chain([wide]).collect();
     row(&columns, cells, mark, look, place, buffer);
 }
 

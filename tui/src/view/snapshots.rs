@@ -4,10 +4,12 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
-use super::{Look, draw};
+use super::{Look, draw, frame};
 use crate::app::fixture::{busy, empty, silent};
-use crate::app::{Model, Msg, update};
+use crate::app::{Act, Command, Model, Msg, Target, update};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use farmhand_client::FarmSignal;
 use std::time::Duration;
@@ -16,7 +18,7 @@ fn picture(model: &Model, colour: bool) -> String {
     let backend = TestBackend::new(model.size.width, model.size.height);
     let mut terminal = Terminal::new(backend).unwrap();
     terminal
-        .draw(|frame| draw(model, Look { colour }, frame))
+        .draw(|frame| draw(model, Look::new(colour), frame))
         .unwrap();
     terminal.backend().to_string()
 }
@@ -157,6 +159,46 @@ fn help_searched_80x24() {
 }
 
 #[test]
+fn typed_answer_80x24() {
+    let mut model = busy(80, 24);
+    press(&mut model, "/status:run\nCcancel");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn read_only_80x24() {
+    let mut model = busy(80, 24);
+    model.readonly = true;
+    press(&mut model, "c");
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
+fn an_act_that_can_be_undone_80x24() {
+    let mut model = busy(80, 24);
+    let job = farmhand_protocol::JobId(7);
+    let target = Target::Job(job);
+    let commands = update(&mut model, Msg::Key(KeyCode::Char('p').into()));
+    let Some(Command::Act { generation, .. }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    let generation = *generation;
+    let undo = Msg::CanUndo {
+        generation,
+        target: target.clone(),
+        act: Act::Resume(job),
+    };
+    update(&mut model, undo);
+    let done = Msg::Acted {
+        generation,
+        target,
+        result: Ok(()),
+    };
+    update(&mut model, done);
+    assert_snapshot!(picture(&model, true));
+}
+
+#[test]
 fn too_small() {
     assert_snapshot!(picture(&busy(40, 10), true));
 }
@@ -173,20 +215,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn no_size_and_no_row_of_keys_makes_it_panic(
-        width in 0_u16..=200, height in 0_u16..=200, keys in "[a-zA-Z0-9?:/!\u{1b}\n ]{0,16}", known in 0..3,
+        width in 0_u16..=300, height in 0_u16..=300, keys in "[a-zA-Z0-9?:/!\u{1b}\n ]{0,16}", known in 0..3,
     ) {
         let mut model = match known {
             0 => silent(width, height),
             1 => empty(width, height),
             _ => busy(width, height),
         };
-        if width > 0 && height > 0 {
-            picture(&model, true);
-        }
+        let paint = |model: &Model, look: Look| {
+            let area = Rect::new(0, 0, model.size.width, model.size.height);
+            frame::paint(model, look, area, &mut Buffer::empty(area));
+        };
+        paint(&model, Look::new(true));
         press(&mut model, &keys);
+        paint(&model, Look { ascii: true, ..Look::new(false) });
         update(&mut model, Msg::Resize(height, width));
-        if width > 0 && height > 0 {
-            picture(&model, false);
-        }
+        paint(&model, Look::new(false));
     }
 }

@@ -74,6 +74,18 @@ pub(crate) fn choose<K: Copy>(columns: &[Column<K>], width: u16) -> Vec<Fitted<K
     kept
 }
 
+/// The columns that the configuration names, in its order; all where it names none.
+pub(crate) fn named<K: Copy>(columns: &[Column<K>], names: Option<&[String]>) -> Vec<Column<K>> {
+    match names {
+        None => columns.to_vec(),
+        Some(names) => names
+            .iter()
+            .filter_map(|name| columns.iter().find(|column| column.title == name))
+            .copied()
+            .collect(),
+    }
+}
+
 /// A cell: pieces of text, each in its style.
 pub(crate) type Cell = Vec<Span<'static>>;
 

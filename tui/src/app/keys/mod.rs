@@ -120,6 +120,7 @@ pub(crate) enum Action {
     Lower,
     CancelShown,
     DrainUntil,
+    Mouse,
 }
 
 impl Action {
@@ -167,6 +168,7 @@ impl Action {
             | Self::NextSort
             | Self::ReverseSort
             | Self::Freeze
+            | Self::Mouse
             | Self::Zoom => false,
         }
     }
@@ -229,6 +231,37 @@ impl Default for Keymap {
 }
 
 impl Keymap {
+    /// Gives an action other keys in a context. Where one of them, or a beginning of it, had another meaning
+    /// there, that is gone.
+    pub(crate) fn rebind(
+        &mut self,
+        context: Context,
+        action: Action,
+        keys: &[Sequence],
+    ) -> Result<(), String> {
+        let out = self
+            .own(Context::Everywhere)
+            .find(|binding| binding.action == Action::QuitNow);
+        let taken = out.and_then(|out| keys.iter().find(|key| out.keys.contains(key)));
+        if let Some(key) = taken {
+            return Err(format!("{key} is the way out everywhere and stays it"));
+        }
+        let is_wanted = |binding: &&mut Binding| binding.context == context && binding.action == action;
+        let Some(wanted) = self.bindings.iter_mut().find(is_wanted) else {
+            return Err("this screen has no such action".to_owned());
+        };
+        wanted.keys = keys.to_vec();
+        let clashes = |old: &Sequence| {
+            let (old, mut new) = (old.chords(), keys.iter().map(Sequence::chords));
+            new.any(|new| old.starts_with(new) || new.starts_with(old))
+        };
+        let others = self.bindings.iter_mut();
+        for other in others.filter(|other| other.context == context && other.action != action) {
+            other.keys.retain(|old| !clashes(old));
+        }
+        Ok(())
+    }
+
     /// Every line.
     #[cfg(test)]
     pub(crate) fn all(&self) -> impl Iterator<Item = &Binding> {

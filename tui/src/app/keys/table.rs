@@ -101,6 +101,8 @@ pub(crate) const TABLE: &[Entry] = table! {
     Moving: ["g g", "home"] => Top, "", "first line";
     Moving: ["G", "end"] => Bottom, "", "last line";
 
+    Moving: ["m"] => Mouse, "", "leave the mouse to the terminal, to select text; again: take it back";
+
     Everywhere: ["ctrl-c"] => QuitNow, "", "quit at once; the farm goes on where jobs are unfinished";
     Everywhere: ["ctrl-z"] => Suspend, "", "back to the shell; `fg` returns";
 };
