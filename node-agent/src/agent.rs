@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use farmhand_http::{Access, EventLog, ListenError, bind, serve};
-use farmhand_protocol::agent::{AgentEvent, BatchPhase, NodeInfo};
+use farmhand_protocol::agent::{AgentEvent, BatchPhase, Joining, NodeInfo};
 use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, PROTOCOL};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -23,7 +23,7 @@ use crate::engines::{self, Engine, NO_ENGINE};
 use crate::hardware::Gauge;
 use crate::local::LocalJobs;
 use crate::store::{Blobs, Scenes, Spool};
-use crate::{Config, http, slot};
+use crate::{Config, announce, http, join, slot};
 
 const DRIVER: &str = include_str!("../../assets/driver.py");
 
@@ -56,6 +56,7 @@ pub struct Agent {
     pub(crate) metrics: crate::metrics::Metrics,
     batches: Mutex<Batches>,
     live: Mutex<HashMap<BatchKey, Live>>,
+    joining: Mutex<Option<Joining>>,
 }
 
 /// What a batch that has not ended needs besides its state.
@@ -129,7 +130,8 @@ impl Agent {
             source,
         })?;
         let agent = Arc::new(Self::open(config, folder)?);
-        let access = Access::new(agent.config.tokens.clone(), agent.config.open_seed);
+        let settings = &agent.config;
+        let access = Access::new(settings.tokens.clone(), settings.open_seed, settings.limits);
         let router = http::router(Arc::clone(&agent), access);
         let server_stop = CancellationToken::new();
         let stop = server_stop.clone();
@@ -145,6 +147,12 @@ impl Agent {
         });
         tokio::spawn(probe_engines(Arc::clone(&agent)));
         tokio::spawn(beat(Arc::clone(&agent)));
+        if let Some(farm) = agent.config.join.clone() {
+            tokio::spawn(join::keep_joined(Arc::clone(&agent), farm, address));
+        }
+        if agent.config.mdns {
+            tokio::spawn(announce::keep_announced(Arc::clone(&agent), address));
+        }
         let slots = (0..agent.config.slots)
             .map(|number| tokio::spawn(slot::run(Arc::clone(&agent), number)))
             .collect();
@@ -182,6 +190,7 @@ impl Agent {
             gauge: Gauge::new(&data),
             batches: Mutex::new(batches),
             live: Mutex::default(),
+            joining: Mutex::default(),
             stopping: CancellationToken::new(),
             killing: CancellationToken::new(),
             metrics: crate::metrics::Metrics::default(),
@@ -214,6 +223,7 @@ impl Agent {
             probed: engines.probed,
             engines: engines.found.iter().map(|engine| engine.info.clone()).collect(),
             problem: engines.problem.clone(),
+            joining: self.joining().clone(),
             hardware: self.gauge.hardware(gpus),
             load: self.gauge.measure(),
         }
@@ -221,6 +231,11 @@ impl Agent {
 
     pub(crate) fn engines(&self) -> std::sync::RwLockReadGuard<'_, Engines> {
         self.engines.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it stands with the orchestrator that it was told to join.
+    pub(crate) fn joining(&self) -> MutexGuard<'_, Option<Joining>> {
+        self.joining.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the batches.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
-use farmhand_http::Tokens;
+use farmhand_http::{FarmAddress, Limits, Tokens};
 
 use crate::engines::EnginePath;
+use crate::join::Advertised;
 
 /// Everything that can be set. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
@@ -38,6 +39,14 @@ pub struct Config {
     pub tokens: Option<Tokens>,
     /// Whether the seed calls are open to everyone all the same.
     pub open_seed: bool,
+    /// How often one address may call.
+    pub limits: Limits,
+    /// The orchestrator to register at.
+    pub join: Option<FarmAddress>,
+    /// Where that orchestrator reaches this agent, instead of the address from which this agent reaches it.
+    pub advertise: Option<Advertised>,
+    /// Whether to announce itself on the local network by multicast DNS.
+    pub mdns: bool,
     /// How long a frame may go on without any sign of Blender where its job does not say.
     pub frame_timeout: Duration,
     /// How long a warm Blender may idle.
@@ -63,18 +72,22 @@ impl Config {
             tags: Vec::new(),
             tokens: None,
             open_seed: false,
+            limits: Limits::default(),
+            join: None,
+            advertise: None,
+            mdns: false,
             frame_timeout: Duration::from_mins(30),
             idle: Duration::from_mins(10),
             grace: Duration::from_secs(8),
         }
     }
 
-    /// Threads that each Blender is told to use; 0 leaves it to Blender.
+    /// Threads that each Blender is told to use, at least 1: by itself it would take every core of the machine,
+    /// whatever share of them this process may use.
     pub(crate) fn threads_of_a_slot(&self) -> u32 {
-        match (self.threads, self.slots) {
-            (0, 0 | 1) => 0,
-            (0, slots) => (crate::hardware::threads() / slots).max(1),
-            (threads, _) => threads,
+        match self.threads {
+            0 => (crate::hardware::threads() / self.slots.max(1)).max(1),
+            threads => threads,
         }
     }
 }

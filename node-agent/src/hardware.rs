@@ -61,7 +61,7 @@ impl Gauge {
     }
 }
 
-/// Hardware threads that this process may use, at least 1.
+/// Hardware threads that this process may use, at least 1: by its affinity, and by the quota of its cgroup.
 pub(crate) fn threads() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
 }

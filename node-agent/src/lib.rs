@@ -1,13 +1,15 @@
 //! The node agent: a small HTTP API around Blender processes.
 //!
 //! It renders the batches of frames that it is given and keeps each finished frame until it is told that the
-//! frame is safe. It must not know jobs, retries, scheduling, other nodes, or who talks to it.
+//! frame is safe. It must not know jobs, retries, scheduling, other nodes, or who talks to it (but what registers it where it is
+//! told to).
 //!
 //! - [`Agent::start`] runs one; the binary `farmhand-agent` is little more than that
 //! - [`engines`] finds, probes and installs Blenders
 //! - [`make_demo_scene`] makes the scene that is rendered where nobody named one
 
 mod agent;
+mod announce;
 mod batches;
 mod blender;
 mod config;
@@ -17,6 +19,7 @@ mod durable;
 pub mod engines;
 mod hardware;
 mod http;
+mod join;
 mod local;
 mod metrics;
 mod picture;
@@ -29,3 +32,4 @@ pub use blender::Spawner;
 pub use config::{Config, default_data_folder};
 pub use data_folder::DataFolderError;
 pub use demo::{DemoError, make_demo_scene};
+pub use join::{Advertised, AdvertisedError};

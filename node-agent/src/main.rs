@@ -9,8 +9,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
-use farmhand_agent::{Agent, Config, default_data_folder};
-use farmhand_http::Tokens;
+use farmhand_agent::{Advertised, Agent, Config, default_data_folder};
+use farmhand_http::{FarmAddress, Limits, Tokens};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -18,8 +18,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 /// Lets a Farmhand orchestrator render with this machine's Blender.
 ///
-/// Start one on each machine of the farm, then name them to the orchestrator: `farmhand serve --node
-/// http://this-machine:3001`. It needs a Blender: one that is installed, one that you name, or the one that
+/// Start one on each machine of the farm, then name them to the orchestrator, `farmhand serve --node
+/// http://this-machine:3001`, or name the orchestrator to each with --join. It needs a Blender: one that is installed, one that you name, or the one that
 /// `farmhand-agent setup` gets. It serves this machine alone unless --listen names another address, which
 /// needs a token: a .blend is code, so who may submit, may run code here.
 #[derive(Debug, Parser)]
@@ -35,6 +35,7 @@ const EXAMPLES: &str = "\
 Examples:
   farmhand-agent                                     this machine only, port 3001
   farmhand-agent --listen 0.0.0.0:3001 --token-file /etc/farmhand/token
+  farmhand-agent --listen 0.0.0.0:3001 --token-file /etc/farmhand/token --join http://10.0.0.1:4000
   farmhand-agent --blender /opt/blender-4.2/blender --blender python:/opt/bpy/bin/python
   farmhand-agent setup                               gets an official Blender from PyPI (Python 3.11)
   curl -d '{\"from\": 1, \"to\": 5}' http://127.0.0.1:3001/job     renders without an orchestrator";
@@ -99,8 +100,30 @@ struct Run {
     token_file: Option<PathBuf>,
 
     /// Let anyone use `POST /job` and `GET /job/<pid>` without the token
-    #[arg(long, env = "FARMHAND_OPEN_SEED", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "FARMHAND_OPEN_SEED", value_parser = clap::builder::FalseyValueParser::new())]
     open_seed: bool,
+
+    /// The orchestrator to register at, and to register at again whenever it has lost this agent
+    #[arg(long, env = "FARMHAND_JOIN", value_name = "URL")]
+    join: Option<FarmAddress>,
+
+    /// Where that orchestrator reaches this agent: `http://host:3001`, or a host alone
+    /// [default: the address from which this machine reaches it, and the port listened on]
+    #[arg(long, env = "FARMHAND_ADVERTISE", value_name = "URL", requires = "join")]
+    advertise: Option<Advertised>,
+
+    /// Announce this agent on the local network, for `farmhand serve --discover mdns`
+    #[arg(long, env = "FARMHAND_MDNS", value_parser = clap::builder::FalseyValueParser::new())]
+    mdns: bool,
+
+    /// `POST /job` and `GET /job/<pid>` that one address may call at once; a tenth come back each second, 0 sets
+    /// no limit
+    #[arg(long, env = "FARMHAND_LIMIT_SEED", default_value_t = Limits::SEED, value_name = "CALLS")]
+    limit_seed: u32,
+
+    /// Other calls that one address may make at once; a tenth come back each second, 0 sets no limit
+    #[arg(long, env = "FARMHAND_LIMIT_API", default_value_t = Limits::API, value_name = "CALLS")]
+    limit_api: u32,
 
     /// Seconds without any sign of Blender after which a frame has failed
     #[arg(long, env = "FARMHAND_FRAME_TIMEOUT", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS")]
@@ -163,6 +186,13 @@ fn config(run: Run) -> Result<Config> {
         tags: run.tag,
         tokens,
         open_seed: run.open_seed,
+        join: run.join,
+        advertise: run.advertise,
+        mdns: run.mdns,
+        limits: Limits {
+            seed: run.limit_seed,
+            api: run.limit_api,
+        },
         frame_timeout: Duration::from_secs(run.frame_timeout),
         cache_bytes: run.cache.saturating_mul(1_000_000_000),
         grace: Duration::from_secs(run.grace),

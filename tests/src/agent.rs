@@ -1,5 +1,6 @@
 //! A running agent.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct AgentPlan {
     pub threads: Option<u32>,
     /// The scene of `POST /job`.
     pub scene: Option<PathBuf>,
+    /// The address of loopback to listen on; 127.0.0.1 without it.
+    pub ip: Option<Ipv4Addr>,
     /// Further arguments.
     pub more: Vec<String>,
 }
@@ -52,11 +55,12 @@ impl Agent {
     pub async fn start(folder: &Path, name: &str, plan: AgentPlan) -> Self {
         let data = folder.join(name);
         let port = free_port();
+        let ip = plan.ip.unwrap_or(Ipv4Addr::LOCALHOST);
         let command = Self::command(&data, port, plan);
         let program = Program::start(name, command, folder.join(format!("{name}.log")));
         let mut agent = Self {
             program,
-            address: format!("http://127.0.0.1:{port}"),
+            address: format!("http://{ip}:{port}"),
             data,
         };
         agent.until_healthy().await;
@@ -66,8 +70,9 @@ impl Agent {
     /// The command line that starts it.
     pub fn command(data: &Path, port: u16, plan: AgentPlan) -> Command {
         let mut command = Command::new(build_path("farmhand-agent"));
+        let ip = plan.ip.unwrap_or(Ipv4Addr::LOCALHOST);
         command
-            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--listen", &format!("{ip}:{port}")])
             .arg("--data")
             .arg(data)
             .args(["--slots", &plan.slots.unwrap_or(1).to_string()])

@@ -84,6 +84,14 @@ impl Farm {
     /// # Panics
     /// When one does not.
     pub async fn start(plan: FarmPlan) -> Self {
+        Self::start_at(free_port(), plan).await
+    }
+
+    /// The same with its orchestrator on this port.
+    ///
+    /// # Panics
+    /// When one does not.
+    pub async fn start_at(port: u16, plan: FarmPlan) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("farmhand-test-")
             .tempdir()
@@ -93,7 +101,6 @@ impl Farm {
             let name = format!("agent-{}", number + 1);
             agents.push(Agent::start(folder.path(), &name, agent.clone()).await);
         }
-        let port = free_port();
         let address = format!("http://127.0.0.1:{port}");
         let orchestrator = serve(folder.path(), port, &agents, &plan);
         let mut farm = Self {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
-use farmhand_http::Tokens;
+use farmhand_http::{Limits, Tokens};
 use farmhand_orchestrator::{Config, Discover};
 use tokio::sync::oneshot;
 
@@ -32,6 +32,7 @@ pub(crate) struct HostPlan {
     pub(crate) discover: Vec<Discover>,
     pub(crate) scene: Option<PathBuf>,
     pub(crate) open_seed: bool,
+    pub(crate) limits: Limits,
     pub(crate) token: Option<Tokens>,
     token_file: Option<PathBuf>,
 }
@@ -55,6 +56,10 @@ impl HostPlan {
             discover: args.discover,
             scene: args.scene.as_deref().map(absolute).transpose()?,
             open_seed: args.open_seed,
+            limits: Limits {
+                seed: args.limit_seed.unwrap_or(Limits::SEED),
+                api: args.limit_api.unwrap_or(Limits::API),
+            },
             token: place::own_token(common, place)?,
             token_file: common.token_file.as_deref().map(absolute).transpose()?,
         })
@@ -80,6 +85,8 @@ impl HostPlan {
         for place in &self.discover {
             add("--discover", place.to_string().into());
         }
+        add("--limit-seed", self.limits.seed.to_string().into());
+        add("--limit-api", self.limits.api.to_string().into());
         if let Some(scene) = &self.scene {
             add("--scene", scene.clone().into());
         }
@@ -191,6 +198,7 @@ fn config(plan: HostPlan) -> Config {
         discover: plan.discover,
         tokens: plan.token,
         open_seed: plan.open_seed,
+        limits: plan.limits,
         scene: Some(Box::pin(scene)),
         ..Config::new(plan.listen, plan.data, plan.output)
     }

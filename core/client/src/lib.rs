@@ -4,7 +4,6 @@
 //! The dashboard, the command line and tests use it alike. It must not know the engine, the journal, nodes'
 //! APIs or the terminal.
 
-mod address;
 mod call;
 mod events;
 mod farm;
@@ -12,10 +11,10 @@ mod fetch;
 mod pack;
 mod upload;
 
-pub use address::{AddressError, FarmAddress};
 pub use call::CallError;
 pub use events::FarmSignal;
 pub use farm::FarmClient;
+pub use farmhand_http::{AddressError, FarmAddress};
 pub use fetch::{FetchError, Fetched, FrameFetcher};
 pub use pack::{PackError, PackedScene, pack_scene};
 pub use upload::{Upload, UploadError};

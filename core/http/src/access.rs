@@ -1,61 +1,139 @@
-//! Who may call what: with a token configured, every call but `/health` needs it.
+//! Who may call what, and how often: with a token configured, every call but `/health` needs it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::{Reject, Tokens};
+use crate::limit::{Limit, TooMany};
+use crate::{Limits, Reject, Tokens};
 
 /// The rule of one server.
 #[derive(Debug, Clone)]
-pub struct Access {
-    tokens: Option<Arc<Tokens>>,
+pub struct Access(Arc<Rule>);
+
+#[derive(Debug)]
+struct Rule {
+    tokens: Option<Tokens>,
     open_seed: bool,
+    seed: Option<Limit>,
+    api: Option<Limit>,
+    wrong_tokens: Limit,
+}
+
+/// What comes of a call before anyone looks at it.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Open,
+    /// One of ours: counted.
+    Allowed,
+    FromAWebPage,
+    NoToken,
+    WrongToken,
 }
 
 impl Access {
     /// Asks for one of `tokens`; without any, for nothing (such a server listens on loopback only, see
     /// [`crate::bind`]). `open_seed` lets anyone use the seed calls.
-    pub fn new(tokens: Option<Tokens>, open_seed: bool) -> Self {
-        Self {
-            tokens: tokens.map(Arc::new),
+    pub fn new(tokens: Option<Tokens>, open_seed: bool, limits: Limits) -> Self {
+        Self(Arc::new(Rule {
+            tokens,
             open_seed,
-        }
-    }
-
-    fn allows(&self, path: &str, headers: &HeaderMap) -> bool {
-        let Some(tokens) = &self.tokens else {
-            return !is_from_a_web_page(headers);
-        };
-        let open = path == "/health" || (self.open_seed && is_seed_call(path));
-        open || bearer(headers).is_some_and(|token| tokens.accepts(token))
+            seed: Limit::new(limits.seed),
+            api: Limit::new(limits.api),
+            wrong_tokens: Limit::of_wrong_tokens(),
+        }))
     }
 
     /// Middleware for the whole router: `middleware::from_fn_with_state(access, Access::check)`.
+    ///
+    /// Who has the right token is let in whatever else comes from the same address: guessing a token of a
+    /// farm would take ages at any rate, and nobody shall be able to lock it out.
     pub async fn check(State(access): State<Self>, request: Request, next: Next) -> Response {
-        if access.allows(request.uri().path(), request.headers()) {
-            return next.run(request).await;
-        }
-        if access.tokens.is_none() {
-            let said = "without a token this farm answers programs on this machine, not web pages";
-            return Reject::new(StatusCode::FORBIDDEN, "cross-site", said).into_response();
-        }
-        let said = "this farm asks for its token: send it as `Authorization: Bearer TOKEN`";
-        let mut response = if is_seed_call(request.uri().path()) {
-            (StatusCode::UNAUTHORIZED, said).into_response()
-        } else {
-            Reject::new(StatusCode::UNAUTHORIZED, "token-missing", said).into_response()
+        let rule = &access.0;
+        let seed = is_seed_call(request.uri().path());
+        // A server that is not told where calls come from, as in a test without a socket, has none to count.
+        let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let from = from.map(|ConnectInfo(from)| from.ip());
+        let count = |limit: Option<&Limit>| match (limit, from) {
+            (Some(limit), Some(from)) => limit.count(from),
+            (None, _) | (_, None) => Ok(()),
         };
-        response.headers_mut().insert(
-            header::WWW_AUTHENTICATE,
-            header::HeaderValue::from_static("Bearer"),
-        );
-        response
+        match rule.judge(request.uri().path(), request.headers()) {
+            Verdict::Open => next.run(request).await,
+            Verdict::Allowed => match count(if seed {
+                rule.seed.as_ref()
+            } else {
+                rule.api.as_ref()
+            }) {
+                Ok(()) => next.run(request).await,
+                Err(too_many) => slow_down(seed, "calls", too_many),
+            },
+            Verdict::FromAWebPage => {
+                let said = "without a token this farm answers programs on this machine, not web pages";
+                Reject::new(StatusCode::FORBIDDEN, "cross-site", said).into_response()
+            }
+            Verdict::NoToken => refused(seed),
+            Verdict::WrongToken => match count(Some(&rule.wrong_tokens)) {
+                Ok(()) => refused(seed),
+                Err(too_many) => slow_down(seed, "wrong tokens", too_many),
+            },
+        }
     }
+}
+
+impl Rule {
+    fn judge(&self, path: &str, headers: &HeaderMap) -> Verdict {
+        let Some(tokens) = &self.tokens else {
+            return match (is_from_a_web_page(headers), path) {
+                (true, _) => Verdict::FromAWebPage,
+                (false, "/health") => Verdict::Open,
+                (false, _) => Verdict::Allowed,
+            };
+        };
+        if path == "/health" {
+            return Verdict::Open;
+        }
+        if self.open_seed && is_seed_call(path) {
+            return Verdict::Allowed;
+        }
+        match bearer(headers) {
+            Some(token) if tokens.accepts(token) => Verdict::Allowed,
+            Some(_) => Verdict::WrongToken,
+            None => Verdict::NoToken,
+        }
+    }
+}
+
+fn refused(seed: bool) -> Response {
+    let said = "this farm asks for its token: send it as `Authorization: Bearer TOKEN`";
+    let mut response = if seed {
+        (StatusCode::UNAUTHORIZED, said).into_response()
+    } else {
+        Reject::new(StatusCode::UNAUTHORIZED, "token-missing", said).into_response()
+    };
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        header::HeaderValue::from_static("Bearer"),
+    );
+    response
+}
+
+fn slow_down(seed: bool, what: &str, too_many: TooMany) -> Response {
+    let seconds = too_many.retry_after_seconds;
+    let said = format!("too many {what} from this address: try again in {seconds} s");
+    let mut response = if seed {
+        (StatusCode::TOO_MANY_REQUESTS, said).into_response()
+    } else {
+        Reject::new(StatusCode::TOO_MANY_REQUESTS, "too-many", said).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, seconds.into());
+    headers.insert("ratelimit-limit", too_many.limit.into());
+    response
 }
 
 /// Whether a browser sent this for a page: then any page in the world may have asked it to, and some reach
@@ -96,9 +174,13 @@ mod tests {
             .collect()
     }
 
+    fn allows(access: &Access, path: &str, headers: &HeaderMap) -> bool {
+        matches!(access.0.judge(path, headers), Verdict::Open | Verdict::Allowed)
+    }
+
     #[test]
     fn without_a_token_no_web_page_can_use_the_farm() {
-        let access = Access::new(None, false);
+        let access = Access::new(None, false, Limits::default());
         let with = |name, value: &str| {
             [(name, value.parse().unwrap())]
                 .into_iter()
@@ -112,7 +194,7 @@ mod tests {
             "127.0.0.1",
             "[::1]",
         ] {
-            assert!(access.allows("/render", &with(header::HOST, host)), "{host}");
+            assert!(allows(&access, "/render", &with(header::HOST, host)), "{host}");
         }
         for host in [
             "evil.example",
@@ -121,29 +203,36 @@ mod tests {
             "localhost.evil.example",
             "",
         ] {
-            assert!(!access.allows("/render", &with(header::HOST, host)), "{host}");
+            assert!(!allows(&access, "/render", &with(header::HOST, host)), "{host}");
         }
-        assert!(!access.allows("/v1/jobs", &with(header::ORIGIN, "http://evil.example")));
-        assert!(access.allows("/v1/jobs", &HeaderMap::new()));
+        assert!(!allows(
+            &access,
+            "/v1/jobs",
+            &with(header::ORIGIN, "http://evil.example")
+        ));
+        assert!(allows(&access, "/v1/jobs", &HeaderMap::new()));
     }
 
     #[test]
     fn with_a_token_only_health_is_open() {
         let tokens = Tokens::from_value("X", "0123456789abcdef").unwrap();
-        let access = Access::new(Some(tokens.clone()), false);
-        assert!(access.allows("/health", &HeaderMap::new()));
+        let access = Access::new(Some(tokens.clone()), false, Limits::default());
+        assert!(allows(&access, "/health", &HeaderMap::new()));
         for path in [
             "/", "/job", "/job/1", "/render", "/v1/node", "/health/", "//health", "/healthy",
         ] {
-            assert!(!access.allows(path, &HeaderMap::new()), "{path}");
+            assert!(!allows(&access, path, &HeaderMap::new()), "{path}");
             assert!(
-                !access.allows(path, &headers("Bearer 0123456789abcdeX")),
+                !allows(&access, path, &headers("Bearer 0123456789abcdeX")),
                 "{path}"
             );
-            assert!(!access.allows(path, &headers("0123456789abcdef")), "{path}");
-            assert!(access.allows(path, &headers("bearer 0123456789abcdef")), "{path}");
+            assert!(!allows(&access, path, &headers("0123456789abcdef")), "{path}");
+            assert!(
+                allows(&access, path, &headers("bearer 0123456789abcdef")),
+                "{path}"
+            );
         }
-        let open = Access::new(Some(tokens), true);
-        assert!(open.allows("/job/7", &HeaderMap::new()) && !open.allows("/v1/node", &HeaderMap::new()));
+        let open = Access::new(Some(tokens), true, Limits::default());
+        assert!(allows(&open, "/job/7", &HeaderMap::new()) && !allows(&open, "/v1/node", &HeaderMap::new()));
     }
 }

@@ -1,4 +1,4 @@
-//! What Farmhand's two HTTP servers and their clients share: the token rule, strict JSON bodies, problem
+//! What Farmhand's two HTTP servers and their clients share: the token rule, rate limits, strict JSON bodies, problem
 //! details, numbered event streams (both ends), the seed calls' bodies, and listening.
 //!
 //! Must not know jobs, batches, Blender, or which server it serves.
@@ -6,7 +6,9 @@
 mod access;
 mod events;
 mod extract;
+mod farm_address;
 mod follow;
+mod limit;
 mod listen;
 mod oversize;
 mod reject;
@@ -16,7 +18,9 @@ mod token;
 pub use access::Access;
 pub use events::{AfterEvent, EventLog};
 pub use extract::{Json, JsonOrDefault, Path, Query};
+pub use farm_address::{AddressError, FarmAddress};
 pub use follow::{Received, RetryDelay, follow};
+pub use limit::Limits;
 pub use listen::{ListenError, bind, serve};
 pub use oversize::refuse_oversized;
 pub use reject::Reject;

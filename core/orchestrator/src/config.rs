@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use farmhand_engine::Policy;
-use farmhand_http::Tokens;
+use farmhand_http::{Limits, Tokens};
 
 use crate::discovery::{Discover, Resolve};
 use crate::scene::SceneInTheMaking;
@@ -33,6 +33,8 @@ pub struct Config {
     pub tokens: Option<Tokens>,
     /// Lets anyone use the two seed calls without a token.
     pub open_seed: bool,
+    /// How often one address may call.
+    pub limits: Limits,
     /// What `POST /render` renders.
     pub scene: Option<SceneInTheMaking>,
     /// The farm's rules.
@@ -53,6 +55,7 @@ impl Config {
             forget_after: Duration::from_mins(10),
             tokens: None,
             open_seed: false,
+            limits: Limits::default(),
             scene: None,
             policy: Policy::default(),
         }
@@ -71,6 +74,7 @@ impl std::fmt::Debug for Config {
             .field("forget_after", &self.forget_after)
             .field("tokens", &self.tokens)
             .field("open_seed", &self.open_seed)
+            .field("limits", &self.limits)
             .field("resolve", &self.resolve.is_some())
             .field("scene", &self.scene.is_some())
             .field("policy", &self.policy)

@@ -1,5 +1,5 @@
-//! Finding agents by name: a name that stands for many addresses is resolved again and again, new addresses
-//! are linked, vanished ones let go. An address that was found is no fact: only nodes that were reached are
+//! Finding agents: a name that stands for many addresses is resolved again and again, or neighbours are heard
+//! announcing themselves; new addresses are linked, vanished ones let go. An address that was found is no fact: only nodes that were reached are
 //! remembered. Must not know what a link does.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,23 +16,34 @@ use futures_util::future::BoxFuture;
 
 use crate::inbox::Inbox;
 use crate::links::Links;
+use crate::neighbours::Neighbours;
 
-/// Names are resolved so often.
+/// Places are looked at so often.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// A resolver that does not answer is given up after so long, until the next time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where agents are found: `dns://HOST:PORT` stands for every address of HOST.
+/// Where agents are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discover {
-    host: String,
-    port: u16,
+pub enum Discover {
+    /// `dns://HOST:PORT` stands for every address of HOST.
+    Dns {
+        /// The name.
+        host: String,
+        /// The agents' port, the same for all.
+        port: u16,
+    },
+    /// `mdns`: agents of the local network that announce themselves.
+    Mdns,
 }
 
 /// A text that says of no place where agents are found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no place to find agents: it is written dns://HOST:PORT, for example dns://agent:3000")]
+#[error(
+    "{0:?} is no place to find agents: it is written dns://HOST:PORT, for example dns://agent:3000, or mdns for \
+     those of the local network that announce themselves"
+)]
 pub struct DiscoverError(String);
 
 impl FromStr for Discover {
@@ -40,6 +51,9 @@ impl FromStr for Discover {
 
     fn from_str(text: &str) -> Result<Self, DiscoverError> {
         let error = || DiscoverError(text.chars().take(120).collect());
+        if text.trim() == "mdns" {
+            return Ok(Self::Mdns);
+        }
         let place = text.trim().strip_prefix("dns://").ok_or_else(error)?;
         let place = place.strip_suffix('/').unwrap_or(place);
         let (host, port) = place.rsplit_once(':').ok_or_else(error)?;
@@ -52,7 +66,7 @@ impl FromStr for Discover {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
         let is_host = (1..=253).contains(&host.len()) && (is_name || host.parse::<IpAddr>().is_ok());
         match port.parse() {
-            Ok(port) if port > 0 && is_host => Ok(Self {
+            Ok(port) if port > 0 && is_host => Ok(Self::Dns {
                 host: host.to_owned(),
                 port,
             }),
@@ -63,10 +77,10 @@ impl FromStr for Discover {
 
 impl fmt::Display for Discover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "dns://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "dns://{}:{}", self.host, self.port)
+        match self {
+            Self::Dns { host, port } if host.contains(':') => write!(f, "dns://[{host}]:{port}"),
+            Self::Dns { host, port } => write!(f, "dns://{host}:{port}"),
+            Self::Mdns => f.write_str("mdns"),
         }
     }
 }
@@ -93,6 +107,9 @@ pub(crate) struct Discovery {
 #[derive(Default)]
 struct Found {
     addresses: BTreeSet<String>,
+    /// Those that were heard of on the local network, whenever.
+    heard_of: BTreeSet<String>,
+    neighbours: Option<Neighbours>,
     /// When the place could last be resolved.
     resolved: Option<Instant>,
     /// The last complaint, so that it is made once.
@@ -108,12 +125,11 @@ impl Discovery {
         loop {
             let before = union(&all);
             for (place, found) in self.places.iter().zip(&mut all) {
-                let resolving = (self.resolve)(place.host.clone(), place.port);
-                let resolved = match tokio::time::timeout(PATIENCE, resolving).await {
-                    Ok(resolved) => resolved,
-                    Err(_) => Err(io::Error::other("no answer from the resolver")),
+                let looked = match place {
+                    Discover::Dns { host, port } => self.ask(host, *port).await,
+                    Discover::Mdns => found.listen().await,
                 };
-                found.take(place, resolved, begun, self.forget_after);
+                found.take(place, looked, begun, self.forget_after);
             }
             let now = union(&all);
             self.links.discovered(&now);
@@ -122,8 +138,16 @@ impl Discovery {
                 self.links.connect(address);
             }
             self.let_go(&before, &now).await;
-            self.forget(&now, &mut absent).await;
+            self.forget(&all, &now, &mut absent).await;
             tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    async fn ask(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let resolving = (self.resolve)(host.to_owned(), port);
+        match tokio::time::timeout(PATIENCE, resolving).await {
+            Ok(resolved) => resolved,
+            Err(_) => Err(io::Error::other("no answer from the resolver")),
         }
     }
 
@@ -143,12 +167,12 @@ impl Discovery {
 
     /// Forgets nodes with which nothing would be lost and that have been away for long, as far as they can
     /// have come from here.
-    async fn forget(&self, now: &BTreeSet<String>, absent: &mut BTreeMap<NodeId, Instant>) {
+    async fn forget(&self, all: &[Found], now: &BTreeSet<String>, absent: &mut BTreeMap<NodeId, Instant>) {
         let asked = self.inbox.ask(|farm, _| farm.absent_nodes()).await;
         let Ok(nodes) = asked else { return };
         let ours = |node: &&AbsentNode| {
             let is_here = now.contains(&node.address) && !node.is_replaced;
-            !is_here && self.may_be_ours(&node.address) && !self.links.is_named(&node.address)
+            !is_here && self.may_be_ours(all, &node.address) && !self.links.is_named(&node.address)
         };
         let nodes: Vec<NodeId> = nodes.iter().filter(ours).map(|node| node.node).collect();
         absent.retain(|node, _| nodes.contains(node));
@@ -161,24 +185,42 @@ impl Discovery {
         }
     }
 
-    /// Found addresses are numbers with the port of their place. A node that was found by an earlier process
-    /// is known by that.
-    fn may_be_ours(&self, address: &str) -> bool {
+    /// Addresses that names stand for are numbers with the port of their place: a node that was found by an
+    /// earlier process is known by that. Neighbours are known by having been heard of.
+    fn may_be_ours(&self, all: &[Found], address: &str) -> bool {
         let at = address.strip_prefix("http://").unwrap_or(address);
-        at.parse::<SocketAddr>()
-            .is_ok_and(|at| self.places.iter().any(|place| place.port == at.port()))
+        let at = at.parse::<SocketAddr>();
+        self.places.iter().zip(all).any(|(place, found)| match place {
+            Discover::Dns { port, .. } => at.as_ref().is_ok_and(|at| at.port() == *port),
+            Discover::Mdns => found.heard_of.contains(address),
+        })
     }
 }
 
 impl Found {
+    async fn listen(&mut self) -> io::Result<Vec<SocketAddr>> {
+        let neighbours = match &mut self.neighbours {
+            Some(neighbours) => neighbours,
+            None => self.neighbours.insert(Neighbours::listen()?),
+        };
+        let heard = neighbours.present().await;
+        match &heard {
+            Ok(heard) => self
+                .heard_of
+                .extend(heard.iter().map(|at| format!("http://{at}"))),
+            Err(_) => self.neighbours = None, // The next time from the start.
+        }
+        heard
+    }
+
     fn take(
         &mut self,
         place: &Discover,
-        resolved: io::Result<Vec<SocketAddr>>,
+        looked: io::Result<Vec<SocketAddr>>,
         begun: Instant,
         forget_after: Duration,
     ) {
-        let complaint = match resolved {
+        let complaint = match looked {
             Ok(found) => {
                 self.addresses = found.iter().map(|at| format!("http://{at}")).collect();
                 self.resolved = Some(Instant::now());
@@ -222,6 +264,7 @@ mod tests {
             ("dns://agent:3000", "dns://agent:3000"),
             (" dns://farm.example.org:3001/ ", "dns://farm.example.org:3001"),
             ("dns://[::1]:3000", "dns://[::1]:3000"),
+            ("mdns", "mdns"),
         ] {
             assert_eq!(text.parse::<Discover>().unwrap().to_string(), written);
         }

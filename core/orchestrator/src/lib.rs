@@ -19,6 +19,7 @@ mod journal;
 mod link;
 mod links;
 mod memory;
+mod neighbours;
 mod output;
 mod owner;
 mod running;

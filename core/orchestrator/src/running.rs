@@ -118,7 +118,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let assembled = assemble(opened, blobs, stock, farm_wide);
     let (inbox, front) = (assembled.inbox, assembled.front);
     let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold, stop.clone())?;
-    let router = crate::http::router(front, Access::new(config.tokens, config.open_seed));
+    let access = Access::new(config.tokens, config.open_seed, config.limits);
+    let router = crate::http::router(front, access);
     let stopping = stop.clone();
     let server = tokio::spawn(async move {
         let stopped = async move { stopping.cancelled().await };

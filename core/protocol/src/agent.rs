@@ -254,10 +254,28 @@ pub struct NodeInfo {
     /// Why it can render nothing, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Where it registers itself, if it was told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joining: Option<Joining>,
     /// What it runs on.
     pub hardware: Hardware,
     /// How busy it is.
     pub load: Load,
+}
+
+/// How an agent that registers itself stands with its orchestrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joining {
+    /// The orchestrator, as the agent calls it.
+    pub farm: String,
+    /// The agent's base address, as it says it can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Whether the orchestrator has reached it there, or elsewhere.
+    pub joined: bool,
+    /// Why not, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// One Blender of a node.

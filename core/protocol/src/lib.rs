@@ -29,6 +29,9 @@ pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 0 };
 /// Header in which a client names the [`ProtocolVersion`] it speaks, for example `1.0`.
 pub const PROTOCOL_HEADER: &str = "farmhand-protocol";
 
+/// The kind of service as which agents announce themselves on a local network.
+pub const MDNS_SERVICE: &str = "_farmhand._tcp.local.";
+
 /// A version of the wire forms. A new optional field or event is a minor version, anything else a major one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ProtocolVersion {

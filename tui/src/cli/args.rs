@@ -116,7 +116,8 @@ pub(crate) struct HostArgs {
         value_delimiter = ','
     )]
     pub(crate) nodes: Vec<String>,
-    /// Find agents by name: every address of HOST that dns://HOST:PORT stands for, as they come and go; may repeat.
+    /// Find agents as they come and go: every address of HOST for dns://HOST:PORT, those of the local network that
+    /// announce themselves for mdns; may repeat.
     #[arg(long, value_name = "URL", env = "FARMHAND_DISCOVER", value_delimiter = ',')]
     pub(crate) discover: Vec<Discover>,
     /// Folder below which pictures go [default: output in the data folder].
@@ -129,8 +130,15 @@ pub(crate) struct HostArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) scene: Option<PathBuf>,
     /// Answer `/render` and `/status` without a token.
-    #[arg(long)]
+    #[arg(long, env = "FARMHAND_OPEN_SEED", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) open_seed: bool,
+    /// Calls of `/render` and `/status` that one address may make at once [default: 200]; a tenth come back each
+    /// second, 0 sets no limit.
+    #[arg(long, value_name = "CALLS", env = "FARMHAND_LIMIT_SEED")]
+    pub(crate) limit_seed: Option<u32>,
+    /// Other calls that one address may make at once [default: 50000]; a tenth come back each second, 0 sets no limit.
+    #[arg(long, value_name = "CALLS", env = "FARMHAND_LIMIT_API")]
+    pub(crate) limit_api: Option<u32>,
 }
 
 /// What to do.
@@ -442,7 +450,7 @@ mod tests {
 
     #[test]
     fn the_dashboard_takes_what_serve_takes() {
-        let flags = "--listen 127.0.0.1:0 --node http://a --node http://b --discover dns://agent:3000 --output /r --allow-output /s";
+        let flags = "--listen 127.0.0.1:0 --node http://a --node http://b --discover dns://agent:3000 --output /r --allow-output /s --limit-seed 10 --limit-api 0";
         for line in [format!("farmhand serve {flags}"), format!("farmhand {flags}")] {
             let cli = parse(&line);
             let host = match cli.verb {
@@ -452,6 +460,7 @@ mod tests {
             assert_eq!(host.nodes, ["http://a", "http://b"]);
             assert_eq!(host.discover.len(), 1);
             assert_eq!(host.allow_output, [PathBuf::from("/s")]);
+            assert_eq!((host.limit_seed, host.limit_api), (Some(10), Some(0)));
         }
     }
 }

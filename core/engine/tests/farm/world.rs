@@ -308,6 +308,7 @@ impl World {
             probed: true,
             engines: vec![engine],
             problem: None,
+            joining: None,
             hardware: Hardware::default(),
             load: Load::default(),
         };

@@ -20,6 +20,8 @@ pub(crate) struct NodeFilter {
     state: Option<NodeState>,
     /// Part of the name, in any case.
     name: Option<String>,
+    /// Part of the address.
+    address: Option<String>,
 }
 
 impl Front {
@@ -34,6 +36,10 @@ impl Front {
             .filter(|(_, node)| {
                 name.as_ref()
                     .is_none_or(|name| node.name.to_lowercase().contains(name))
+            })
+            .filter(|(_, node)| {
+                let address = filter.address.as_ref();
+                address.is_none_or(|address| node.address.contains(address))
             });
         page(
             shown,

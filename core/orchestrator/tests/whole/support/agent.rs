@@ -233,6 +233,7 @@ async fn node(State(agent): State<FakeAgent>) -> Json<NodeInfo> {
             denoiser: false,
         }],
         problem: None,
+        joining: None,
         hardware: Hardware::default(),
         load: load(),
     })

@@ -13,8 +13,11 @@ pub struct FarmAddress(String);
 pub struct AddressError(String);
 
 impl FarmAddress {
+    /// Port of an orchestrator where nobody says otherwise.
+    pub const PORT: u16 = 4000;
+
     /// The address of one call; `path` starts with `/`.
-    pub(crate) fn join(&self, path: &str) -> String {
+    pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 }

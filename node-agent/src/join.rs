@@ -1,0 +1,361 @@
+//! Registering at an orchestrator: the agent says there where it can be reached, sees whether it has been, and
+//! looks again and again, since farms lose nodes and addresses change.
+//!
+//! The only part of an agent that knows an orchestrator. Must not know batches or frames.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use farmhand_http::FarmAddress;
+use farmhand_protocol::agent::Joining;
+use farmhand_protocol::farm::{AddNode, NodeState, NodeView, Page};
+use farmhand_protocol::{NodeId, Problem};
+use reqwest::{RequestBuilder, Response, Url};
+
+use crate::agent::Agent;
+
+/// An agent that its orchestrator has reached looks so often whether it still is known there.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// One that has not been reached looks so often.
+const KNOCK: Duration = Duration::from_secs(2);
+
+/// An orchestrator that was told of an agent has this long to reach it.
+const TO_BE_REACHED: Duration = Duration::from_secs(6);
+
+/// Time within which a call must be answered.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where others reach an agent: a host, and a port unless it is the one that the agent listens on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertised {
+    host: String,
+    port: Option<u16>,
+}
+
+/// A text that says of no place where an agent is reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no address of an agent: it is written http://HOST:PORT, or HOST where the port is the one listened on"
+)]
+pub struct AdvertisedError(String);
+
+impl FromStr for Advertised {
+    type Err = AdvertisedError;
+
+    fn from_str(text: &str) -> Result<Self, AdvertisedError> {
+        let error = || AdvertisedError(text.chars().take(120).collect());
+        let place = text.trim();
+        let place = place.strip_prefix("http://").unwrap_or(place);
+        let place = place.strip_suffix('/').unwrap_or(place);
+        // `Url` drops port 80, so that it is read here.
+        let port = match place.rsplit_once(':') {
+            Some((_, port)) if !port.ends_with(']') => Some(port.parse().map_err(|_| error())?),
+            _ => None,
+        };
+        let url = Url::parse(&format!("http://{place}")).map_err(|_| error())?;
+        let plain = url.path() == "/" && url.username().is_empty() && url.password().is_none();
+        match url.host_str() {
+            Some(host) if plain && url.query().is_none() && url.fragment().is_none() && port != Some(0) => {
+                Ok(Self {
+                    host: host.to_owned(),
+                    port,
+                })
+            }
+            _ => Err(error()),
+        }
+    }
+}
+
+impl Advertised {
+    fn with_port(&self, listened_on: u16) -> String {
+        format!("http://{}:{}", self.host, self.port.unwrap_or(listened_on))
+    }
+}
+
+/// Why an agent is not known to be joined.
+#[derive(Debug, PartialEq, Eq)]
+enum NotJoined {
+    /// Whoever should be called does not answer.
+    Unreachable(String),
+    /// It wants another token, or none of us.
+    Refused(String),
+    /// No address to be reached at can be told.
+    NoAddress(String),
+    /// It was told, and will try.
+    JustTold,
+    /// It cannot reach us.
+    NotReached { address: String, why: String },
+    /// At our address it reaches someone else.
+    AnotherThere { address: String, name: String },
+}
+
+impl fmt::Display for NotJoined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(f, "no orchestrator answers there: {why}"),
+            Self::Refused(why) => write!(f, "the orchestrator refuses this agent: {why}"),
+            Self::NoAddress(why) => write!(
+                f,
+                "cannot tell by which address it could reach this agent ({why}): name one with --advertise http://HOST:PORT"
+            ),
+            Self::JustTold => f.write_str("the orchestrator was told and has not called yet"),
+            Self::NotReached { address, why } => write!(
+                f,
+                "the orchestrator cannot reach this agent at {address}: {why}. Let it through there, or say with \
+                 --advertise http://HOST:PORT where this agent can be reached"
+            ),
+            Self::AnotherThere { address, name } => write!(
+                f,
+                "at {address} the orchestrator reaches another agent, {name}: say with --advertise \
+                 http://HOST:PORT where this one can be reached"
+            ),
+        }
+    }
+}
+
+/// Registers the agent, and goes on seeing to it that it is, until the agent stops.
+pub(crate) async fn keep_joined(agent: Arc<Agent>, farm: FarmAddress, listening: SocketAddr) {
+    let mut task = Join {
+        http: http_client(),
+        id: agent.folder.id(),
+        told: None,
+        farm,
+        listening,
+        agent,
+    };
+    let stop = task.agent.stopping.clone();
+    stop.run_until_cancelled(task.run()).await;
+}
+
+struct Join {
+    http: reqwest::Client,
+    agent: Arc<Agent>,
+    id: NodeId,
+    farm: FarmAddress,
+    listening: SocketAddr,
+    /// Since when the orchestrator has known this address and not reached us.
+    told: Option<(String, Instant)>,
+}
+
+impl Join {
+    async fn run(&mut self) {
+        loop {
+            let looked = self.look().await;
+            let pause = if looked.is_ok() { HEARTBEAT } else { KNOCK };
+            self.tell(looked);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// One look: are we known there and reached? If not, says where we are. The address where we are reached.
+    async fn look(&mut self) -> Result<String, NotJoined> {
+        let known = self.nodes("name", &self.agent.config.name).await?;
+        let me = known.into_iter().find(|node| node.id == Some(self.id));
+        let reached = me.filter(|me| !matches!(me.state, NodeState::Lost | NodeState::Connecting));
+        if let Some(me) = reached {
+            self.told = None;
+            return Ok(me.address);
+        }
+        let address = self
+            .own_address()
+            .await
+            .map_err(|error| NotJoined::NoAddress(error.to_string()))?;
+        let body = AddNode {
+            address: address.clone(),
+        };
+        self.answered(self.http.post(self.farm.join("/v1/nodes")).json(&body))
+            .await?;
+        let since = match &self.told {
+            Some((told, since)) if *told == address => *since,
+            _ => Instant::now(),
+        };
+        self.told = Some((address.clone(), since));
+        if since.elapsed() < TO_BE_REACHED {
+            return Err(NotJoined::JustTold);
+        }
+        let there = self.nodes("address", &address).await?;
+        let there = there.into_iter().filter(|node| node.address == address);
+        Err(match there.max_by_key(|node| node.id.is_some()) {
+            Some(node) if node.id.is_some_and(|id| id != self.id) => NotJoined::AnotherThere {
+                address,
+                name: node.name,
+            },
+            node => {
+                let why = node.and_then(|node| node.problem);
+                NotJoined::NotReached {
+                    address,
+                    why: why.unwrap_or_else(|| "it has not said why".to_owned()),
+                }
+            }
+        })
+    }
+
+    /// The nodes that have this in their name or address.
+    async fn nodes(&self, field: &str, part: &str) -> Result<Vec<NodeView>, NotJoined> {
+        let mut nodes = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let request = self.http.get(self.farm.join("/v1/nodes")).query(&[(field, part)]);
+            let request = match &cursor {
+                Some(cursor) => request.query(&[("cursor", cursor)]),
+                None => request,
+            };
+            let page = self.answered(request).await?.json::<Page<NodeView>>().await;
+            let page = page.map_err(|error| NotJoined::Unreachable(innermost(&error)))?;
+            nodes.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(nodes);
+            }
+        }
+    }
+
+    async fn answered(&self, request: RequestBuilder) -> Result<Response, NotJoined> {
+        let request = match &self.agent.config.tokens {
+            Some(tokens) => request.bearer_auth(tokens.first()),
+            None => request,
+        };
+        let response = request
+            .send()
+            .await
+            .map_err(|error| NotJoined::Unreachable(innermost(&error)))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let problem = response.json::<Problem>().await;
+        let why = problem.map_or_else(|_| status.to_string(), |problem| problem.detail);
+        Err(if status.is_server_error() {
+            NotJoined::Unreachable(why)
+        } else {
+            NotJoined::Refused(why)
+        })
+    }
+
+    /// Where the orchestrator should reach this agent.
+    async fn own_address(&self) -> io::Result<String> {
+        let port = self.listening.port();
+        if let Some(advertised) = &self.agent.config.advertise {
+            return Ok(advertised.with_port(port));
+        }
+        let ip = match self.listening.ip() {
+            any if any.is_unspecified() => self.address_towards_farm(any).await?,
+            ip => ip,
+        };
+        Ok(format!("http://{}", SocketAddr::new(ip, port)))
+    }
+
+    /// The address of the interface by which this machine reaches the orchestrator.
+    async fn address_towards_farm(&self, any: IpAddr) -> io::Result<IpAddr> {
+        let url = Url::parse(&self.farm.to_string()).map_err(io::Error::other)?;
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = url.port_or_known_default().unwrap_or(FarmAddress::PORT);
+        let mut failed = io::Error::other("its name has no address that this agent listens for");
+        for target in tokio::net::lookup_host((host, port)).await? {
+            let local: IpAddr = match target {
+                SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                // Who listens on 0.0.0.0 cannot be reached by IPv6.
+                SocketAddr::V6(_) if any.is_ipv4() => continue,
+                SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            // Sends nothing: the system only chooses the way.
+            let chosen = async {
+                let socket = tokio::net::UdpSocket::bind((local, 0)).await?;
+                socket.connect(target).await?;
+                socket.local_addr()
+            };
+            match chosen.await {
+                Ok(address) => return Ok(address.ip()),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Makes it known how things stand, in the log once for each change.
+    fn tell(&self, looked: Result<String, NotJoined>) {
+        let now = match looked {
+            Ok(address) => Joining {
+                farm: self.farm.to_string(),
+                address: Some(address),
+                joined: true,
+                problem: None,
+            },
+            Err(why) => Joining {
+                farm: self.farm.to_string(),
+                address: self.told.as_ref().map(|(address, _)| address.clone()),
+                joined: false,
+                problem: Some(why.to_string()),
+            },
+        };
+        let mut before = self.agent.joining();
+        if before.as_ref() == Some(&now) {
+            return;
+        }
+        let address = now.address.as_deref().unwrap_or("-");
+        match &now.problem {
+            None => tracing::info!(farm = now.farm, address, "joined the farm"),
+            Some(problem) if *problem == NotJoined::JustTold.to_string() => {
+                tracing::info!(farm = now.farm, address, "told the farm where this agent is");
+            }
+            Some(problem) => tracing::warn!(farm = now.farm, "not joined: {problem}"),
+        }
+        *before = Some(now);
+    }
+}
+
+/// No proxy: a farm is on our own network.
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .timeout(PATIENCE)
+        .no_proxy()
+        .build()
+        .expect("a client without TLS and with fixed options can always be built")
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_advertised_by_a_host_and_may_name_a_port() {
+        for (text, address) in [
+            ("http://render-3:3001/", "http://render-3:3001"),
+            ("render-3", "http://render-3:3000"),
+            ("10.0.0.3:80", "http://10.0.0.3:80"),
+            ("[fd00::3]:3001", "http://[fd00::3]:3001"),
+            ("[fd00::3]", "http://[fd00::3]:3000"),
+        ] {
+            assert_eq!(text.parse::<Advertised>().unwrap().with_port(3000), address);
+        }
+        for text in [
+            "",
+            "http://",
+            "https://a",
+            "a:0",
+            "a:x",
+            "a/b",
+            "user@a",
+            "a?b",
+            "a b",
+        ] {
+            let error = text.parse::<Advertised>().unwrap_err().to_string();
+            assert!(error.contains("http://HOST:PORT"), "{text:?}: {error}");
+        }
+    }
+}
