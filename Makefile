@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: setup tools demo build test bench fmt fmt-check lint doc deny
+.PHONY: setup tools demo build test containers deb bench fmt fmt-check lint doc deny
 
 # Installs what is missing: a Blender, a Python with `bpy`, libraries. Quick when nothing is.
 setup:
@@ -24,7 +24,18 @@ test: setup tools fmt-check lint
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) nextest run --locked --workspace
 	$(CARGO) test --locked --workspace --doc
-	$(MAKE) --no-print-directory doc deny
+	$(MAKE) --no-print-directory doc deny containers
+
+# A farm of containers, where there is a Docker engine; says so where there is none.
+containers:
+	tests/containers/compose-test
+
+# Debian packages of both programs, in target/debian.
+deb: setup
+	@.ci/setup deb
+	$(CARGO) build --release --locked -p farmhand -p farmhand-agent
+	$(CARGO) deb --locked --no-build -p farmhand
+	$(CARGO) deb --locked --no-build -p farmhand-agent
 
 # CPU and wall time of a farm against one plain Blender. Prints figures, judges nothing.
 bench: setup build
