@@ -7,7 +7,8 @@ Commands come as JSON lines on stdin, events leave as JSON lines on the file des
 stdout and stderr stay Blender's own: the agent keeps them as the log. Works with Blender 3.4 to 5.x.
 
     {"cmd": "probe"}                                    -> probed
-    {"cmd": "open", "scene": PATH, "settings": {...}, "threads": N}
+    {"cmd": "open", "scene": PATH, "paths": {BLEND: {STORED: PATH}}, "shared_folders": [[NAME, NAME]],
+     "settings": {...}, "threads": N}
                                                         -> opened | failed
     {"cmd": "render", "frame": 7, "folder": PATH}       -> started, progress ..., finished | failed | cancelled
     {"cmd": "cancel"}                                   stops the frame being rendered, if there is one
@@ -62,6 +63,8 @@ class State:
     opened = False  # Whether there is a scene that may be rendered.
     settings = {}
     device = "auto"  # What really renders.
+    paths = {}  # By .blend: where the files are that it names by paths of its author's disk.
+    shared_folders = []  # Folders of shared storage, each by all its names.
     digits = 4  # How many the scene's own output path asks for.
     outputs = []  # File-output nodes and where they write below a frame's folder.
     film = None  # How pictures become a film.
@@ -167,6 +170,7 @@ def open_scene(command):
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:
         raise Failed("scene_unreadable", f"Blender cannot read the scene: {reason(error)}") from error
+    mend_paths(path, command.get("paths", {}), command.get("shared_folders", []))
     choose_scene()
     scene = bpy.context.scene
     render = scene.render
@@ -317,6 +321,158 @@ def reason(error):
     text = "; ".join(lines)
     text = text[len("Error: ") :] if text.startswith("Error: ") else text
     return (text or type(error).__name__)[:600]
+
+
+# --- Where files are ----------------------------------------------------------------------------------------
+
+
+def mend_paths(main, paths, shared_folders):
+    """Lets paths that lead elsewhere on the author's disk lead to the same files on this node."""
+    state.paths = {
+        blend: {on_node(stored, os.path.dirname(blend)): target for stored, target in stored_paths.items()}
+        for blend, stored_paths in paths.items()
+    }
+    state.shared_folders = shared_folders
+    if not state.paths and not shared_folders:
+        return
+    mend_libraries(main)
+    for data, owner, attribute in stored_paths():
+        try:
+            stored = getattr(owner, attribute)
+            target = moved(stored, blend_of(data, main), main) if stored else None
+            elements = getattr(owner, "elements", ()) if not target and stored else ()
+            if len(elements) == 1:  # One picture in the sequencer is named whole.
+                whole = moved(os.path.join(stored, elements[0].filename), blend_of(data, main), main)
+                target = os.path.dirname(whole) if whole else None
+            if target:
+                setattr(owner, attribute, target)
+        except (AttributeError, TypeError, RuntimeError) as error:  # It stays missing, and is said to be.
+            print(f"cannot mend a path of {data.name}: {error}", flush=True)
+
+
+def mend_libraries(main):
+    """One at a time: what a library links in turn is known when it is loaded."""
+    everywhere = {}
+    for stored in state.paths.values():
+        everywhere.update(stored)
+    mended = set()
+    while True:
+        for library in bpy.data.libraries:
+            place = on_node(library.filepath, os.path.dirname(main))
+            target = None if library.packed_file else everywhere.get(place) or elsewhere(place)
+            if target and (library.name, target) not in mended:
+                mended.add((library.name, target))
+                break
+        else:
+            return
+        library.filepath = target
+        try:
+            library.reload()
+        except RuntimeError as error:  # It is missing, then, and the files are checked next.
+            print(f"cannot load {target}: {error}", flush=True)
+
+
+def blend_of(data, main):
+    library = getattr(data, "library", None)
+    return on_node(library.filepath, os.path.dirname(main)) if library else main
+
+
+def on_node(path, folder):
+    """Where Blender looks for what a .blend in this folder names so."""
+    if os.sep == "/":
+        path = path.replace("\\", "/")
+    if path.startswith("//"):
+        path = os.path.join(folder, path[2:].lstrip("/"))
+    return os.path.normpath(path)
+
+
+def moved(path, blend, main):
+    """Where the file is that a .blend names so, if not there."""
+    place = on_node(path, os.path.dirname(blend))
+    for told in (blend, main):
+        if place in state.paths.get(told, ()):
+            return state.paths[told][place]
+    return elsewhere(place)
+
+
+def elsewhere(place):
+    """The same place under another name of its shared folder, where that is the one that this node has."""
+    if not state.shared_folders or os.path.isdir(os.path.dirname(place)):
+        return None
+    for names in state.shared_folders:
+        rest = next((rest for rest in (below(place, name) for name in names) if rest is not None), None)
+        if rest is None:
+            continue
+        for name in names:
+            other = os.path.normpath(name.replace("\\", os.sep) + rest.replace("\\", "/").replace("/", os.sep))
+            if os.path.isabs(other) and os.path.isdir(os.path.dirname(other)):
+                return other
+    return None
+
+
+def below(path, folder):
+    """What is left of a path behind a folder; Windows' names have either separator and either case."""
+    if not folder.startswith("/"):
+        path, folder = path.replace("\\", "/"), folder.replace("\\", "/")
+        same = path[: len(folder)].lower() == folder.lower()
+    else:
+        same = path.startswith(folder)
+    rest = path[len(folder) :]
+    return rest if same and rest[:1] in ("", "/", "\\") else None
+
+
+def stored_paths():
+    """Every path of a file that rendering reads, as (datablock, owner, attribute); libraries' are apart."""
+    data = bpy.data
+    for image in data.images:
+        if image.source != "GENERATED" and not image.packed_file and not len(image.packed_files):
+            yield image, image, "filepath"
+    for collection in (data.sounds, data.movieclips, data.fonts, data.volumes, data.cache_files):
+        for item in collection:
+            if not getattr(item, "packed_file", None) and item.filepath != "<builtin>":
+                yield item, item, "filepath"
+            for layer in getattr(item, "layers", ()):
+                yield item, layer, "filepath"
+    for camera in data.cameras:
+        if hasattr(camera, "custom_filepath"):
+            yield camera, camera, "custom_filepath"
+    for collection in (data.materials, data.worlds, data.lights, data.node_groups):
+        for item in collection:
+            tree = item if collection is data.node_groups else item.node_tree
+            for node in tree.nodes if tree else ():
+                if node.bl_idname in ("ShaderNodeScript", "ShaderNodeTexIES") and node.mode == "EXTERNAL":
+                    yield item, node, "filepath"
+    for item in data.objects:
+        yield from paths_of_object(item)
+    for scene in data.scenes:
+        world = scene.rigidbody_world
+        if world and world.point_cache and world.point_cache.use_external:
+            yield scene, world.point_cache, "filepath"
+        editor = scene.sequence_editor
+        for strip in (getattr(editor, "strips_all", None) or getattr(editor, "sequences_all", ())) if editor else ():
+            if strip.type in ("MOVIE", "IMAGE"):
+                yield scene, strip, "filepath" if strip.type == "MOVIE" else "directory"
+
+
+def paths_of_object(item):
+    for modifier in item.modifiers:
+        if modifier.type in ("MESH_CACHE", "OCEAN", "MULTIRES"):
+            yield item, modifier, "filepath"
+        if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
+            yield item, modifier.domain_settings, "cache_directory"
+        if modifier.type == "NODES":
+            for attribute in ("bake_directory", "simulation_bake_directory"):
+                if hasattr(modifier, attribute):
+                    yield item, modifier, attribute
+            for bake in getattr(modifier, "bakes", ()):
+                if bake.use_custom_path:
+                    yield item, bake, "directory"
+        cache = getattr(modifier, "point_cache", None)
+        if cache and cache.use_external:
+            yield item, cache, "filepath"
+    for system in item.particle_systems:
+        if system.point_cache.use_external:
+            yield item, system.point_cache, "filepath"
 
 
 def check_files():

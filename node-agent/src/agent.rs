@@ -172,8 +172,12 @@ impl Agent {
         durable::write(&driver, DRIVER.as_bytes(), false).map_err(store("the driver"))?;
         let blobs = Blobs::open(&data.join("cache/blobs"), config.cache_bytes).map_err(store("the cache"))?;
         let blobs = Arc::new(blobs);
-        let scenes =
-            Scenes::open(&data.join("cache/scenes"), Arc::clone(&blobs)).map_err(store("the scenes"))?;
+        let scenes = Scenes::open(
+            &data.join("cache/scenes"),
+            Arc::clone(&blobs),
+            config.path_maps.clone(),
+        )
+        .map_err(store("the scenes"))?;
         let spool = Spool::open(&data.join("spool")).map_err(store("the spool"))?;
         let local = LocalJobs::open(&data, config.output.as_deref()).map_err(store("the jobs of its own"))?;
         let mut batches = Batches::new(config.slots, read_epochs(&data));

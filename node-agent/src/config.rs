@@ -9,6 +9,7 @@ use farmhand_http::{FarmAddress, Limits, Tokens};
 
 use crate::engines::EnginePath;
 use crate::join::Advertised;
+use crate::path_map::PathMap;
 
 /// Everything that can be set. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub threads: u32,
     /// Memory of disk that scenes' files may take, in bytes.
     pub cache_bytes: u64,
+    /// Folders of shared storage, by the names that systems give them.
+    pub path_maps: Vec<PathMap>,
     /// The scene of `POST /job`, instead of the demo scene.
     pub scene: Option<PathBuf>,
     /// Where `POST /job` writes, instead of `output` in the data folder.
@@ -66,6 +69,7 @@ impl Config {
             slots: 1,
             threads: 0,
             cache_bytes: 50_000_000_000,
+            path_maps: Vec::new(),
             scene: None,
             output: None,
             name: crate::hardware::host_name(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
-use farmhand_agent::{Advertised, Agent, Config, default_data_folder};
+use farmhand_agent::{Advertised, Agent, Config, PathMap, default_data_folder};
 use farmhand_http::{FarmAddress, Limits, Tokens};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt;
@@ -133,6 +133,11 @@ struct Run {
     #[arg(long, env = "FARMHAND_CACHE", default_value_t = 50, value_name = "GB")]
     cache: u64,
 
+    /// Names of one folder of shared storage on different systems, this one's among them, for scenes that are
+    /// submitted with --shared; may be repeated
+    #[arg(long, env = "FARMHAND_PATH_MAP", value_delimiter = ',', value_name = "A=B=C")]
+    path_map: Vec<PathMap>,
+
     /// Seconds that running frames get to end when the agent is told to stop
     #[arg(long, env = "FARMHAND_GRACE", default_value_t = 8, value_name = "SECONDS")]
     grace: u64,
@@ -180,6 +185,7 @@ fn config(run: Run) -> Result<Config> {
         blenders: run.blender,
         slots: run.slots,
         threads: run.threads,
+        path_maps: run.path_map,
         scene: run.scene,
         output: run.output,
         name: run.name.unwrap_or(defaults.name),

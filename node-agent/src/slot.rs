@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::agent::{Agent, Live};
 use crate::blender::{Loaded, NoFrame, Rendered, Sign, Warm, Watch};
+use crate::store::LaidOut;
 use crate::{engines, hardware, picture};
 
 /// Progress is told at most this often.
@@ -132,18 +133,18 @@ impl Slot<'_> {
         let agent = Arc::clone(self.agent);
         let request = work.request.clone();
         let scene = if request.farm == FarmId::LOCAL {
-            crate::local::scene(&agent).await?
+            LaidOut::as_it_is(crate::local::scene(&agent).await?)
         } else {
             let scenes = Arc::clone(&agent.scenes);
             let laid_out = tokio::task::spawn_blocking(move || scenes.lay_out(request.scene)).await;
             laid_out
                 .map_err(|error| Failure::new(FailureKind::DriverError, error.to_string()))?
-                .map_err(|error| Failure::new(FailureKind::SceneUnreadable, error.to_string()))?
+                .map_err(|error| Failure::new(error.failure_kind(), error.to_string()))?
         };
         let (engine, version) = {
             let engines = agent.engines();
             let older = work.request.settings.allow_older_blender;
-            let written_by = written_by(&scene);
+            let written_by = written_by(&scene.main);
             let engine = engines::choose(&engines.found, work.request.blender, written_by, older)?;
             (engine.path.clone(), engine.info.version)
         };

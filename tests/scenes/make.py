@@ -34,6 +34,29 @@ def main():
     bpy.ops.wm.save_as_mainfile(filepath=FILE)
 
 
+def circle():
+    """Links a library, `other.blend` beside it, that links back."""
+    other = os.path.join(os.path.dirname(FILE), "other.blend")
+    cube("One")
+    bpy.ops.wm.save_as_mainfile(filepath=FILE)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.save_as_mainfile(filepath=other)
+    two = bpy.data.objects.new("Two", None)
+    bpy.context.scene.collection.objects.link(two)
+    two.parent = linked(FILE, "One")
+    bpy.ops.wm.save_as_mainfile(filepath=other)
+    bpy.ops.wm.open_mainfile(filepath=FILE)
+    linked(other, "Two")
+
+
+def linked(library, name):
+    """An object from another file, in the scene."""
+    with bpy.data.libraries.load(library, link=True, relative=True) as (_, into):
+        into.objects = [name]
+    bpy.context.scene.collection.objects.link(into.objects[0])
+    return into.objects[0]
+
+
 def thing(name, data, at=(0, 0, 0), turn=(0, 0, 0)):
     made = bpy.data.objects.new(name, data)
     made.location, made.rotation_euler = at, turn

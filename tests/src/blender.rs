@@ -138,6 +138,16 @@ fn must_succeed(command: &mut Command) {
     );
 }
 
+/// Makes the project of 200 files that `scenes/project.py` describes; the scene that renders them.
+///
+/// # Panics
+/// When the script fails.
+pub fn make_project(by: Blender, folder: &Path) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("a folder in a temporary one can be made");
+    by.run(&script("project.py"), &[folder.as_ref()]);
+    folder.join("show/shots/shot.blend")
+}
+
 /// A kind of scene that `scenes/make.py` makes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene(&'static str);
@@ -167,6 +177,8 @@ impl Scene {
     pub const DENOISED: Self = Self("denoised");
     /// Has a driver that is a Python expression.
     pub const SCRIPTED: Self = Self("scripted");
+    /// Links a library, `other.blend` beside it, that links it.
+    pub const CIRCLE: Self = Self("circle");
     /// Asks for a film.
     pub const MOVIE: Self = Self("movie");
     /// Many files beside this one, each with another kind of output, and in `alone` what Blender makes of

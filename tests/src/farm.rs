@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use farmhand_client::FarmClient;
+use farmhand_client::{FarmClient, pack_scene};
 use farmhand_protocol::JobId;
 use farmhand_protocol::farm::{JobDetail, JobView};
 use tempfile::TempDir;
@@ -219,6 +219,25 @@ impl Farm {
             .unwrap_or_else(|| panic!("submit --json said nothing: {said:?}"))
             .unwrap_or_else(|error| panic!("submit --json is no job ({error}): {said:?}"))
             .id
+    }
+
+    /// Submits without looking into the scene, as a client may that is not ours; returns the job's id.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn submit_unseen(&self, scene: &Path, frames: &str) -> JobId {
+        let packed = pack_scene(scene.to_owned(), Vec::new(), Vec::new())
+            .await
+            .expect("the scene can be packed");
+        self.client
+            .upload(&packed, |_| ())
+            .await
+            .expect("the scene can be uploaded");
+        let name = scene.file_stem().expect("a scene has a name");
+        let job = serde_json::json!({"name": name.to_str(), "scene": packed.hash(), "frames": frames});
+        let job = serde_json::from_value(job).expect("the rest of a job may be left out");
+        let key = scene.display().to_string();
+        self.client.submit(&job, &key).await.expect("the job is taken").id
     }
 
     /// How a job stands.

@@ -12,7 +12,7 @@ mod program;
 mod waiting;
 
 pub use agent::{Agent, AgentPlan};
-pub use blender::{Blender, Scene};
+pub use blender::{Blender, Scene, make_project};
 pub use farm::{Farm, FarmPlan, Said};
 pub use pictures::{Picture, pictures_in};
 pub use processes::{Proc, cpu_seconds, descendants, is_alive, rss_bytes};

@@ -63,7 +63,7 @@ async fn a_damaged_scene_fails_on_two_nodes_and_no_more() {
     for (name, content) in damaged {
         let file = scenes.join(format!("{name}.blend"));
         std::fs::write(&file, content).unwrap();
-        jobs.push(farm.submit(&file, "1-20", &[]));
+        jobs.push(farm.submit_unseen(&file, "1-20").await);
     }
     for id in jobs {
         let ended = must_fail(&farm, id, FailureKind::SceneUnreadable, "blend").await;
@@ -92,16 +92,20 @@ async fn a_scene_that_is_not_there_is_refused_before_anything_is_sent() {
 async fn what_this_blender_cannot_do_fails_in_words_while_other_jobs_go_on() {
     let (farm, scenes) = two_agents().await;
     let submit = |scene: Scene| farm.submit(&scene.make(Blender::Executable, &scenes), "1-4", &[]);
+    let unseen = async |scene: Scene| {
+        farm.submit_unseen(&scene.make(Blender::Executable, &scenes), "1-4")
+            .await
+    };
     let good = farm.submit(&Scene::STEADY.make(Blender::Executable, &scenes), "1-12", &[]);
     let cases = [
         (submit(Scene::NO_CAMERA), FailureKind::NoCamera, "camera"),
         (
-            submit(Scene::MISSING_TEXTURE),
+            unseen(Scene::MISSING_TEXTURE).await,
             FailureKind::MissingFiles,
             "lost.png",
         ),
         (
-            submit(Scene::MISSING_LIBRARY),
+            unseen(Scene::MISSING_LIBRARY).await,
             FailureKind::MissingFiles,
             "lost.blend",
         ),

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
-use farmhand_client::pack_scene;
+use farmhand_client::{absolute, pack_scene};
 use farmhand_orchestrator::DefaultScene;
 
-use crate::new_job::{head_of, written_by};
+use crate::scene::{inspect, references, written_by};
 
 /// The scene `named`, or the demo scene in `folder`.
 pub(crate) async fn make(named: Option<PathBuf>, folder: PathBuf) -> Result<DefaultScene, String> {
@@ -21,12 +21,14 @@ pub(crate) async fn make(named: Option<PathBuf>, folder: PathBuf) -> Result<Defa
 }
 
 async fn packed(scene: PathBuf, with: Vec<PathBuf>) -> Result<DefaultScene> {
-    let written_by = head_of(&scene).ok().and_then(|head| written_by(&head));
-    let packed = pack_scene(scene, with).await?;
+    let main = absolute(&scene)?;
+    let inspection = inspect(&scene, main.clone()).await?;
+    let packed = pack_scene(main.clone(), with, references(&inspection, &main)).await?;
+    let sources = packed.sources().iter();
     Ok(DefaultScene {
         manifest: packed.manifest().clone(),
-        root: packed.root().to_owned(),
-        written_by,
+        sources: sources.map(|(hash, (path, _))| (*hash, path.clone())).collect(),
+        written_by: Some(written_by(&inspection)),
     })
 }
 

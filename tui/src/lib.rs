@@ -13,6 +13,7 @@ mod host;
 mod logging;
 mod new_job;
 mod place;
+mod scene;
 mod settings;
 mod view;
 mod words;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Context, Result, bail, eyre};
 use farmhand_blend::{BlendHead, HeadError, read_head};
-use farmhand_client::{FarmClient, Upload, pack_scene};
+use farmhand_client::{FarmClient, Upload, absolute, pack_scene, share_scene};
 use farmhand_protocol::farm::{Existing, JobView, SubmitJob};
-use farmhand_protocol::{BlenderVersion, Frame, FrameSet, RenderSettings};
+use farmhand_protocol::{Frame, FrameSet, RenderSettings};
+
+use crate::scene;
 
 /// A job as a person asks for it, before its scene is packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(crate) struct NewJob {
     pub(crate) scene: PathBuf,
     /// Further files and folders.
     pub(crate) with: Vec<PathBuf>,
+    /// It lies on storage that all nodes see: nothing is sent.
+    pub(crate) shared: bool,
     /// Without them the file's own range.
     pub(crate) frames: Option<FrameSet>,
     /// Without it the file's.
@@ -35,6 +39,7 @@ impl NewJob {
         Self {
             scene,
             with: Vec::new(),
+            shared: false,
             frames: None,
             name: None,
             output: None,
@@ -48,30 +53,32 @@ impl NewJob {
 
     /// Packs and uploads the scene and submits the job. `progress` is told how far the upload is.
     pub(crate) async fn submit(self, farm: &FarmClient, progress: impl Fn(Upload) + Sync) -> Result<JobView> {
-        let head = match head_of(&self.scene) {
-            Ok(head) => Some(head),
-            // What is no .blend for us may be one for a newer Blender: the nodes decide. But no range then.
-            Err(_) if self.frames.is_some() && self.scene.is_file() => None,
-            Err(error) => return Err(error),
-        };
-        let frames = match (self.frames, &head) {
-            (Some(frames), _) => frames,
-            (None, Some(head)) => default_frames(head)
-                .ok_or_else(|| eyre!("the scene does not tell its frames; give them: --frames 1-250"))?,
-            (None, None) => bail!("the scene does not tell its frames; give them: --frames 1-250"),
+        let main = absolute(&self.scene).unwrap_or_else(|_| self.scene.clone());
+        let inspection = scene::inspect(&self.scene, main.clone()).await?;
+        if !self.settings.allow_missing {
+            scene::is_whole(&inspection)?;
+        }
+        let frames = match self.frames {
+            Some(frames) => frames,
+            None => scene::own_frames(&inspection, self.settings.scene.as_deref())?,
         };
         let name = self.name.unwrap_or_else(|| name_of(&self.scene));
-        let scene = pack_scene(self.scene, self.with).await?;
-        farm.upload(&scene, progress).await?;
+        let packed = if self.shared {
+            share_scene(main).await?
+        } else {
+            let references = scene::references(&inspection, &main);
+            pack_scene(main, self.with, references).await?
+        };
+        farm.upload(&packed, progress).await?;
         let job = SubmitJob {
             name,
-            scene: scene.hash(),
+            scene: packed.hash(),
             frames,
             settings: self.settings,
             priority: self.priority,
             output: self.output,
             existing: self.existing,
-            written_by: head.and_then(|head| written_by(&head)),
+            written_by: Some(scene::written_by(&inspection)),
             tags: self.tags,
             batch_size: self.batch_size,
             user: user(),
@@ -109,16 +116,6 @@ pub(crate) fn default_frames(head: &BlendHead) -> Option<FrameSet> {
     let scene = head.scenes.first()?;
     let frame = |number: i32| Frame::try_from(i64::from(number)).ok();
     FrameSet::range(frame(scene.start)?, frame(scene.end)?).ok()
-}
-
-/// The Blender that wrote the file, as far as its head tells.
-pub(crate) fn written_by(head: &BlendHead) -> Option<BlenderVersion> {
-    let (major, minor) = head.version;
-    (major > 0).then_some(BlenderVersion {
-        major,
-        minor,
-        patch: 0,
-    })
 }
 
 fn name_of(scene: &Path) -> String {

@@ -67,6 +67,13 @@ pub(crate) fn frames(count: u32) -> String {
     }
 }
 
+/// A text from a scene or a disk as part of one line: control characters become visible.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

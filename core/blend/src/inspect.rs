@@ -1,12 +1,12 @@
 //! A .blend and all libraries behind it, as one inspection.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::contents::Contents;
 use crate::disk::{Disk, RealDisk};
 use crate::inspect_error::InspectError;
-use crate::inspection::{Inspection, Library, Script};
+use crate::inspection::{Inspection, Library, LibraryLink, Script};
 use crate::locate::{Locator, Origin, text};
 use crate::paths;
 
@@ -65,6 +65,8 @@ struct Node {
     path: PathBuf,
     links: Vec<usize>,
     linked_by: Vec<usize>,
+    /// Who names it how.
+    named: BTreeSet<(usize, String)>,
     /// As Blender shows it; the inspected file itself has none.
     shown: String,
     packed: bool,
@@ -89,6 +91,7 @@ impl<'d, D: Disk> Survey<'d, D> {
             path: file.to_owned(),
             links: Vec::new(),
             linked_by: Vec::new(),
+            named: BTreeSet::new(),
             shown: String::new(),
             packed: false,
             direct: false,
@@ -142,7 +145,9 @@ impl<'d, D: Disk> Survey<'d, D> {
             let path = paths::resolve(&library.path, origin.folder());
             let shown = self.shown(&library.path, &path, node);
             let direct = node == 0 && !library.indirect;
-            self.link(node, path, shown, library.packed, direct);
+            let to = self.link(node, path, shown, library.packed, direct);
+            let stored = String::from_utf8_lossy(&library.path).into_owned();
+            self.nodes[to].named.insert((node, stored));
         }
     }
 
@@ -154,7 +159,7 @@ impl<'d, D: Disk> Survey<'d, D> {
         paths::relative(path, main)
     }
 
-    fn link(&mut self, from: usize, path: PathBuf, shown: String, packed: bool, direct: bool) {
+    fn link(&mut self, from: usize, path: PathBuf, shown: String, packed: bool, direct: bool) -> usize {
         let real = self.disk.real_path(&path);
         let known = self.by_path.get(&real).copied();
         let to = known.unwrap_or_else(|| {
@@ -164,6 +169,7 @@ impl<'d, D: Disk> Survey<'d, D> {
                 path,
                 links: Vec::new(),
                 linked_by: Vec::new(),
+                named: BTreeSet::new(),
                 shown,
                 packed,
                 direct,
@@ -178,6 +184,7 @@ impl<'d, D: Disk> Survey<'d, D> {
             node.linked_by.push(from);
             self.nodes[from].links.push(to);
         }
+        to
     }
 
     /// Goes through libraries as they are found; each is opened once, so circles end.
@@ -216,7 +223,7 @@ impl<'d, D: Disk> Survey<'d, D> {
             ))
         });
         for asset in &self.assets {
-            if !asset.exists && !asset.packed && !asset.optional {
+            if asset.is_missing() {
                 let first = asset.missing.first().unwrap_or(&asset.resolved);
                 self.warnings
                     .push(format!("{} is missing ({})", first, asset.name));
@@ -243,6 +250,14 @@ impl<'d, D: Disk> Survey<'d, D> {
                 packed: node.packed,
                 indirect: !node.direct,
                 linked_by: node.linked_by.iter().map(path_of).collect(),
+                links: node
+                    .named
+                    .iter()
+                    .map(|(by, path)| LibraryLink {
+                        by: path_of(by),
+                        path: path.clone(),
+                    })
+                    .collect(),
             })
             .collect();
         inspection.assets = self.assets;

@@ -119,6 +119,17 @@ pub struct Library {
     pub indirect: bool,
     /// The resolved paths of the files that link it.
     pub linked_by: Vec<String>,
+    /// The paths that these files store, each of them once.
+    pub links: Vec<LibraryLink>,
+}
+
+/// How one file names a library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LibraryLink {
+    /// The resolved path of the file that links it.
+    pub by: String,
+    /// The library's path as stored there.
+    pub path: String,
 }
 
 /// What kind of file an asset is.
@@ -170,6 +181,13 @@ pub struct Asset {
     pub files: Vec<String>,
     /// Files that it names and that are not there.
     pub missing: Vec<String>,
+}
+
+impl Asset {
+    /// Whether rendering needs it and it is not there.
+    pub fn is_missing(&self) -> bool {
+        !self.exists && !self.packed && !self.optional
+    }
 }
 
 /// A text that runs when the file is opened.

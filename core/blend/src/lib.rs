@@ -27,6 +27,7 @@ mod paths;
 mod record;
 mod scene;
 mod source;
+mod summary;
 mod unpack;
 mod walk;
 
@@ -34,4 +35,7 @@ pub use fuzz::fuzz;
 pub use head::{BlendHead, HeadError, SceneRange, read_head};
 pub use inspect::inspect;
 pub use inspect_error::InspectError;
-pub use inspection::{Asset, AssetKind, FileOutput, Inspection, Library, Scene, Script, ViewLayer};
+pub use inspection::{
+    Asset, AssetKind, FileOutput, Inspection, Library, LibraryLink, Scene, Script, ViewLayer,
+};
+pub use summary::Missing;

@@ -229,6 +229,50 @@ fn a_library_that_is_missing_or_broken_is_a_warning() {
 }
 
 #[test]
+fn what_is_not_there_is_missing_unless_it_is_packed_or_blender_makes_it() {
+    let mut file = Written::new(Heads::Wide, false, "304");
+    for (name, path, packed) in [
+        ("IMgone", "//gone.png", 0),
+        ("IMpacked", "//packed.png", 7),
+        ("IMthere", "//there.png", 0),
+    ] {
+        let fields = [
+            ("id.name", Value::Text(name)),
+            ("source", Value::Int(1)),
+            ("name", Value::Text(path)),
+            ("packedfile", Value::Pointer(packed)),
+        ];
+        file.add("IM", 1, "Image", &fields);
+    }
+    file.add("OB", 2, "Object", &[("id.name", Value::Text("OBDomain"))]);
+    let not_baked = [("cache_directory", Value::Text("//cache"))];
+    file.add("DATA", 3, "FluidDomainSettings", &not_baked);
+    file.add("LI", 4, "Library", &[("name", Value::Text("//lost.blend"))]);
+    file.add("ID", 5, "ID", &[("name", Value::Text("OBx"))]);
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().canonicalize().unwrap();
+    fs::write(at.join("main.blend"), file.finish()).unwrap();
+    fs::write(at.join("there.png"), "").unwrap();
+    let found = inspect(&at.join("main.blend")).unwrap();
+    let missing: Vec<_> = found
+        .missing()
+        .into_iter()
+        .map(|missing| (missing.path, missing.used_by))
+        .collect();
+    let path = |name: &str| at.join(name).to_str().unwrap().to_owned();
+    assert_eq!(
+        missing,
+        [
+            (path("lost.blend"), "library".to_owned()),
+            (path("gone.png"), "image gone".to_owned()),
+        ]
+    );
+    assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+    let link = &found.libraries[0].links[0];
+    assert_eq!((&*link.by, &*link.path), (&*path("main.blend"), "//lost.blend"));
+}
+
+#[test]
 fn the_corpus_does_no_harm() {
     let mut whole = 0;
     for path in corpus() {

@@ -8,6 +8,7 @@ mod call;
 mod events;
 mod farm;
 mod fetch;
+mod layout;
 mod pack;
 mod upload;
 
@@ -16,5 +17,6 @@ pub use events::FarmSignal;
 pub use farm::FarmClient;
 pub use farmhand_http::{AddressError, FarmAddress};
 pub use fetch::{FetchError, Fetched, FrameFetcher};
-pub use pack::{PackError, PackedScene, pack_scene};
+pub use layout::Reference;
+pub use pack::{PackError, PackedScene, absolute, pack_scene, share_scene};
 pub use upload::{Upload, UploadError};

@@ -7,7 +7,12 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use farmhand_protocol::{BlobHash, FileEntry, Manifest, ManifestError, SceneHash, TreePath, TreePathError};
+use farmhand_protocol::{
+    BlobHash, FileEntry, Manifest, ManifestError, SceneHash, SharedFile, SharedPathError, TreePath,
+    TreePathError,
+};
+
+use crate::layout::{Layout, Reference};
 
 /// A scene that is ready to be uploaded.
 #[derive(Debug, Clone)]
@@ -31,9 +36,12 @@ pub enum PackError {
     /// Something that is neither file nor folder.
     #[error("{0} is no file")]
     NoFile(PathBuf),
-    /// Further files lie where no common folder is.
-    #[error("{0} and {1} have no folder in common")]
-    NoCommonRoot(PathBuf, PathBuf),
+    /// Two files whose names differ only in what not every system can store.
+    #[error("{0} has the same place on nodes as another file; rename one of them")]
+    SamePlace(PathBuf),
+    /// A path that cannot be on shared storage.
+    #[error(transparent)]
+    Shared(#[from] SharedPathError),
     /// A path that nodes cannot have.
     #[error("{path}: {source}; rename it")]
     Path {
@@ -73,25 +81,30 @@ impl PackedScene {
     }
 
     /// Where each content lies on this machine, and its length in bytes.
-    pub(crate) fn sources(&self) -> &BTreeMap<BlobHash, (PathBuf, u64)> {
+    pub fn sources(&self) -> &BTreeMap<BlobHash, (PathBuf, u64)> {
         &self.sources
     }
 }
 
-/// Packs `main` and further files and folders; folders are taken whole. Paths that the scene names relative
+/// Packs `main`, further files and folders, and what the scene refers to. Folders are taken whole. Paths that the scene names relative
 /// to itself (`//textures/wood.png`) resolve on a node as they do here, because the tree's root is the folder
-/// that all files have in common. Hashes off the async threads.
+/// that all files have in common. What it names by absolute paths elsewhere comes to lie in a folder of its own in
+/// the tree, and the manifest tells which path stands for it. Links are followed. Hashes off the async threads.
 ///
 /// # Errors
 /// When a file cannot be read, or has a path that not every node can store.
-pub async fn pack_scene(main: PathBuf, with: Vec<PathBuf>) -> Result<PackedScene, PackError> {
-    match tokio::task::spawn_blocking(move || pack(&main, &with)).await {
+pub async fn pack_scene(
+    main: PathBuf,
+    with: Vec<PathBuf>,
+    references: Vec<Reference>,
+) -> Result<PackedScene, PackError> {
+    match tokio::task::spawn_blocking(move || pack(&main, &with, &references)).await {
         Ok(packed) => packed,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 
-fn pack(main: &Path, with: &[PathBuf]) -> Result<PackedScene, PackError> {
+fn pack(main: &Path, with: &[PathBuf], references: &[Reference]) -> Result<PackedScene, PackError> {
     let main = absolute(main)?;
     if !stat(&main)?.is_file() {
         return Err(PackError::NoFile(main));
@@ -101,29 +114,67 @@ fn pack(main: &Path, with: &[PathBuf]) -> Result<PackedScene, PackError> {
         let path = absolute(path)?;
         collect(&path, &path, 0, &mut found)?;
     }
-    let root = common_folder(&main, &found)?;
-    let files: Vec<PathBuf> = found.into_iter().collect();
-    let paths = files
-        .iter()
-        .map(|file| tree_path(&root, file))
-        .collect::<Result<Vec<TreePath>, PackError>>()?;
+    let layout = Layout::of(&main, found, references);
+    let files: Vec<PathBuf> = layout.files().map(Path::to_owned).collect();
     let entries = hash_all(&files)?;
     let sources = files
         .iter()
         .zip(&entries)
         .map(|(file, entry)| (entry.hash, (file.clone(), entry.size)))
         .collect();
-    let manifest = Manifest::new(tree_path(&root, &main)?, paths.into_iter().zip(entries).collect())?;
+    let paths = files
+        .iter()
+        .map(|file| layout.place(file))
+        .collect::<Result<Vec<TreePath>, PackError>>()?;
+    // Two files of one place are one only where they are the same.
+    let mut tree: BTreeMap<TreePath, FileEntry> = BTreeMap::new();
+    for ((path, entry), file) in paths.into_iter().zip(entries).zip(&files) {
+        if tree
+            .insert(path, entry.clone())
+            .is_some_and(|other| other != entry)
+        {
+            return Err(PackError::SamePlace(file.clone()));
+        }
+    }
+    let manifest = Manifest::new(layout.place(&main)?, tree)?.with_paths(layout.stored_paths(references)?)?;
     Ok(PackedScene {
         manifest,
-        root,
+        root: layout.root().to_owned(),
         sources,
     })
 }
 
+/// A scene on shared storage: nothing of it travels but its name, and what it holds today.
+///
+/// # Errors
+/// When it cannot be read, or its path is no text.
+pub async fn share_scene(main: PathBuf) -> Result<PackedScene, PackError> {
+    let shared = tokio::task::spawn_blocking(move || {
+        let main = absolute(&main)?;
+        if !stat(&main)?.is_file() {
+            return Err(PackError::NoFile(main));
+        }
+        let path = main.to_str().ok_or_else(|| PackError::NotText(main.clone()))?;
+        let FileEntry { hash, size } = hash(&main)?;
+        let path = path.parse()?;
+        Ok(PackedScene {
+            manifest: Manifest::of_shared(SharedFile { path, hash, size })?,
+            root: main.parent().unwrap_or(&main).to_owned(),
+            sources: BTreeMap::new(),
+        })
+    });
+    match shared.await {
+        Ok(packed) => packed,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
 /// An absolute path without `.` and `..`. Symbolic links stay, except before a `..`, which only the system
 /// can resolve: paths within a scene mean the tree as its author sees it.
-fn absolute(path: &Path) -> Result<PathBuf, PackError> {
+///
+/// # Errors
+/// When the system cannot resolve it.
+pub fn absolute(path: &Path) -> Result<PathBuf, PackError> {
     let unreadable = |source| PackError::Unreadable {
         path: path.to_owned(),
         source,
@@ -180,30 +231,6 @@ fn is_backup(path: &Path) -> bool {
     path.extension()
         .and_then(|extension| extension.to_str()?.strip_prefix("blend"))
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn common_folder(main: &Path, files: &BTreeSet<PathBuf>) -> Result<PathBuf, PackError> {
-    let mut root = main.parent().unwrap_or(main).to_owned();
-    for file in files {
-        while !file.starts_with(&root) {
-            if !root.pop() {
-                return Err(PackError::NoCommonRoot(main.to_owned(), file.clone()));
-            }
-        }
-    }
-    Ok(root)
-}
-
-fn tree_path(root: &Path, file: &Path) -> Result<TreePath, PackError> {
-    let relative = file.strip_prefix(root).unwrap_or(file);
-    let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
-    let text = parts
-        .ok_or_else(|| PackError::NotText(file.to_owned()))?
-        .join("/");
-    text.parse().map_err(|source| PackError::Path {
-        path: file.to_owned(),
-        source,
-    })
 }
 
 /// Hashes files on as many threads as the machine has, at most eight: disks do not get faster from more.
@@ -276,9 +303,9 @@ mod tests {
             "lib/old.blend1",
         ]);
         let at = |path: &str| folder.path().join(path);
-        let alone = pack(&at("shots/a.blend"), &[]).unwrap();
+        let alone = pack(&at("shots/a.blend"), &[], &[]).unwrap();
         assert_eq!(packed_paths(&alone), ["a.blend"]);
-        let whole = pack(&at("shots/../shots/a.blend"), &[at("lib")]).unwrap();
+        let whole = pack(&at("shots/../shots/a.blend"), &[at("lib")], &[]).unwrap();
         assert_eq!(
             packed_paths(&whole),
             ["lib/rock.png", "lib/x/wood.png", "shots/a.blend"]
@@ -298,8 +325,8 @@ mod tests {
     fn the_same_files_are_the_same_scene_whatever_their_order() {
         let folder = folder(&["a.blend", "t/x.png", "t/y.png"]);
         let at = |path: &str| folder.path().join(path);
-        let one = pack(&at("a.blend"), &[at("t/x.png"), at("t/y.png")]).unwrap();
-        let two = pack(&at("a.blend"), &[at("t/y.png"), at("t"), at("a.blend")]).unwrap();
+        let one = pack(&at("a.blend"), &[at("t/x.png"), at("t/y.png")], &[]).unwrap();
+        let two = pack(&at("a.blend"), &[at("t/y.png"), at("t"), at("a.blend")], &[]).unwrap();
         assert_eq!(one.hash(), two.hash());
     }
 
@@ -307,16 +334,16 @@ mod tests {
     fn what_is_missing_or_unfit_is_named() {
         let folder = folder(&["a.blend", "t/a:b.png"]);
         let at = |path: &str| folder.path().join(path);
-        let gone = pack(&at("b.blend"), &[]).unwrap_err().to_string();
+        let gone = pack(&at("b.blend"), &[], &[]).unwrap_err().to_string();
         assert!(
             gone.contains("b.blend") && gone.contains("No such file"),
             "{gone}"
         );
-        let unfit = pack(&at("a.blend"), &[at("t")]).unwrap_err().to_string();
+        let unfit = pack(&at("a.blend"), &[at("t")], &[]).unwrap_err().to_string();
         assert!(
             unfit.contains("a:b.png") && unfit.ends_with("rename it"),
             "{unfit}"
         );
-        assert!(matches!(pack(&at("t"), &[]), Err(PackError::NoFile(_))));
+        assert!(matches!(pack(&at("t"), &[], &[]), Err(PackError::NoFile(_))));
     }
 }

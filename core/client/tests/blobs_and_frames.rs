@@ -130,9 +130,13 @@ async fn only_what_the_farm_lacks_is_sent_and_the_manifest_last_of_all() {
     let farm = Farm::default();
     let client = farm.start().await;
     let folder = scene();
-    let packed = pack_scene(folder.path().join("a.blend"), vec![folder.path().join("t")])
-        .await
-        .unwrap();
+    let packed = pack_scene(
+        folder.path().join("a.blend"),
+        vec![folder.path().join("t")],
+        Vec::new(),
+    )
+    .await
+    .unwrap();
     farm.with(|shelves| {
         shelves
             .blobs
@@ -167,7 +171,7 @@ async fn a_file_that_changes_while_it_is_sent_is_an_error_that_names_it() {
     let client = farm.start().await;
     let folder = scene();
     let main = folder.path().join("a.blend");
-    let packed = pack_scene(main.clone(), vec![]).await.unwrap();
+    let packed = pack_scene(main.clone(), vec![], vec![]).await.unwrap();
     fs::write(&main, vec![8; 700_000]).unwrap();
     let error = client.upload(&packed, |_| ()).await.unwrap_err();
     assert!(matches!(error, UploadError::Call { .. }));

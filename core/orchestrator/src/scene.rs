@@ -1,25 +1,26 @@
 //! The default scene: what the seed call renders. Made when the first such call comes: a farm that gets none pays
 //! nothing for it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use farmhand_protocol::{BlenderVersion, Manifest, SceneHash};
+use farmhand_protocol::{BlenderVersion, BlobHash, Manifest, SceneHash};
 use tokio::fs::File;
 use tokio::sync::{Notify, watch};
 use tokio_util::io::ReaderStream;
 
 use crate::blobs::Blobs;
 
-/// A scene on this machine, packed: its files lie below a folder under the manifest's paths.
+/// A scene on this machine, packed.
 #[derive(Debug, Clone)]
 pub struct DefaultScene {
     /// Which files.
     pub manifest: Manifest,
-    /// The folder that the manifest's paths are relative to.
-    pub root: PathBuf,
+    /// Where each content that the manifest names lies.
+    pub sources: BTreeMap<BlobHash, PathBuf>,
     /// The Blender that wrote it, where that is known.
     pub written_by: Option<BlenderVersion>,
 }
@@ -93,17 +94,16 @@ impl Stock {
 }
 
 async fn take_in(scene: DefaultScene, blobs: &Blobs) -> Result<Ready, String> {
-    for (path, entry) in scene.manifest.files() {
-        if blobs.has(entry.hash).await {
+    for (hash, source) in &scene.sources {
+        if blobs.has(*hash).await {
             continue;
         }
-        let source = scene.root.join(path.as_str());
-        let file = File::open(&source)
+        let file = File::open(source)
             .await
             .map_err(|error| format!("cannot read {}: {error}", source.display()))?;
         let chunks = ReaderStream::with_capacity(file, 256 << 10);
         blobs
-            .put(entry.hash, chunks)
+            .put(*hash, chunks)
             .await
             .map_err(|error| format!("{}: {error}", source.display()))?;
     }

@@ -42,6 +42,8 @@ pub enum FailureKind {
     NoCamera,
     /// Textures, libraries or other files that the scene names are not there.
     MissingFiles,
+    /// The scene lies on shared storage that this node does not see.
+    SharedPathMissing,
     /// Python drivers or scripts of the scene were not run, so its pixels would be wrong.
     BlockedScripts,
     /// The scene's render engine is not in this Blender.
@@ -107,9 +109,11 @@ impl FailureKind {
             | Self::UnknownRenderEngine
             | Self::UnsupportedOutput
             | Self::SettingsUnfit => Blame::Scene,
-            Self::UnsupportedVersion | Self::DeviceMissing | Self::DenoiserMissing | Self::BlenderMissing => {
-                Blame::Node
-            }
+            Self::UnsupportedVersion
+            | Self::SharedPathMissing
+            | Self::DeviceMissing
+            | Self::DenoiserMissing
+            | Self::BlenderMissing => Blame::Node,
             Self::BlenderExited
             | Self::BlenderKilled
             | Self::TimedOut

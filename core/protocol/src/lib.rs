@@ -19,7 +19,10 @@ pub use digest::{BlobHash, DigestError, SceneHash};
 pub use failure::{Blame, Failure, FailureKind};
 pub use frames::{Frame, FrameError, FrameRange, FrameSet, FrameSetError};
 pub use ids::{BatchId, BatchKey, BootId, Epoch, EventId, FarmId, IdError, JobId, NodeId};
-pub use manifest::{FileEntry, Manifest, ManifestError, TreePath, TreePathError};
+pub use manifest::{
+    FileEntry, Manifest, ManifestError, SharedFile, SharedPath, SharedPathError, StoredPaths, TreePath,
+    TreePathError,
+};
 pub use problem::Problem;
 pub use settings::{Denoise, Device, RenderSettings, SettingsError};
 

@@ -96,19 +96,100 @@ pub struct FileEntry {
     pub size: u64,
 }
 
+/// Where a path that a .blend stores lies in the tree: `/mnt/textures/wood.png` at `_outside/mnt/textures/wood.png`.
+pub type StoredPaths = BTreeMap<String, TreePath>;
+
 /// The files of a scene. Immutable; named by the hash of its canonical bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "WireManifest")]
 pub struct Manifest {
     main: TreePath,
     files: BTreeMap<TreePath, FileEntry>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    paths: BTreeMap<TreePath, StoredPaths>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<SharedFile>,
 }
 
 #[derive(Deserialize)]
 struct WireManifest {
     main: TreePath,
     files: BTreeMap<TreePath, FileEntry>,
+    #[serde(default)]
+    paths: BTreeMap<TreePath, StoredPaths>,
+    #[serde(default)]
+    shared: Option<SharedFile>,
 }
+
+/// A scene on storage that all nodes see, used where it lies.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SharedFile {
+    /// The .blend, as its submitter's system names it.
+    pub path: SharedPath,
+    /// What it held when it was submitted.
+    pub hash: BlobHash,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// An absolute path on storage that several systems share, as one of them writes it: `/mnt/show/a.blend`,
+/// `S:\show\a.blend`, `\\server\show\a.blend`. At most 4,096 bytes, no `..`, no control character.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SharedPath(String);
+
+/// Why a text is not a [`SharedPath`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path:?} is no absolute path on shared storage: {reason}")]
+pub struct SharedPathError {
+    path: String,
+    reason: &'static str,
+}
+
+impl SharedPath {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last part.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit(['/', '\\']).next().unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for SharedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for SharedPath {
+    type Err = SharedPathError;
+
+    fn from_str(text: &str) -> Result<Self, SharedPathError> {
+        let drive =
+            matches!(text.as_bytes(), [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
+        let absolute = drive || text.starts_with('/') || text.starts_with("\\\\");
+        let mut parts = text.split(['/', '\\']);
+        let reason = if !absolute {
+            "it does not begin with /, a drive or a server"
+        } else if text.len() > 4096 {
+            "it is longer than 4096 bytes"
+        } else if text.chars().any(char::is_control) {
+            "it has a control character in it"
+        } else if parts.any(|part| part == "..") {
+            "it has a part that is .."
+        } else {
+            return Ok(Self(text.to_owned()));
+        };
+        Err(SharedPathError {
+            path: text.chars().take(200).collect(),
+            reason,
+        })
+    }
+}
+string_form!(SharedPath);
 
 /// What is wrong with a manifest.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +203,18 @@ pub enum ManifestError {
     /// A file where another path needs a folder.
     #[error("{0} is both a file and a folder")]
     FileAndFolder(TreePath),
+    /// A .blend whose paths are told and that is not there.
+    #[error("paths are told of {0}, which is not among the manifest's files")]
+    PathsOfNone(TreePath),
+    /// A stored path that no .blend can hold.
+    #[error("{0} cannot store the path {1:?}")]
+    StoredPath(TreePath, String),
+    /// A scene is packed or shared.
+    #[error("a scene on shared storage has no files of its own")]
+    SharedAndPacked,
+    /// A shared path that names a folder, or a file that this scene is not called after.
+    #[error("the shared path {0} does not end in the main file's name")]
+    SharedName(SharedPath),
     /// Not a manifest at all.
     #[error("not a manifest")]
     Json(#[from] serde_json::Error),
@@ -148,7 +241,48 @@ impl Manifest {
                 return Err(ManifestError::FileAndFolder((*file).clone()));
             }
         }
-        Ok(Self { main, files })
+        Ok(Self {
+            main,
+            files,
+            paths: BTreeMap::new(),
+            shared: None,
+        })
+    }
+
+    /// The same files, with what paths that their .blends store stand for in the tree. Paths relative to a
+    /// .blend that lead to the right place within the tree need not be told.
+    ///
+    /// # Errors
+    /// When a .blend is not one of the files, or cannot store such a path.
+    pub fn with_paths(self, paths: BTreeMap<TreePath, StoredPaths>) -> Result<Self, ManifestError> {
+        for (blend, stored) in &paths {
+            if !self.files.contains_key(blend) {
+                return Err(ManifestError::PathsOfNone(blend.clone()));
+            }
+            let impossible = |path: &&String| path.is_empty() || path.len() > 4096 || path.contains('\0');
+            if let Some(path) = stored.keys().find(impossible) {
+                return Err(ManifestError::StoredPath(
+                    blend.clone(),
+                    path.chars().take(200).collect(),
+                ));
+            }
+        }
+        Ok(Self { paths, ..self })
+    }
+
+    /// A scene that is used where it lies.
+    ///
+    /// # Errors
+    /// When its name is one that a node could not have.
+    pub fn of_shared(file: SharedFile) -> Result<Self, ManifestError> {
+        let name = file.path.file_name().parse();
+        let main = name.map_err(|_| ManifestError::SharedName(file.path.clone()))?;
+        Ok(Self {
+            main,
+            files: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            shared: Some(file),
+        })
     }
 
     /// The .blend to open.
@@ -156,9 +290,19 @@ impl Manifest {
         &self.main
     }
 
-    /// All files, in the order of their paths; never empty.
+    /// All files that travel, in the order of their paths; none where the scene is shared.
     pub fn files(&self) -> &BTreeMap<TreePath, FileEntry> {
         &self.files
+    }
+
+    /// What the paths that .blends store stand for in the tree, by the .blend that stores them.
+    pub fn paths(&self) -> &BTreeMap<TreePath, StoredPaths> {
+        &self.paths
+    }
+
+    /// Where the scene lies, if it does not travel.
+    pub fn shared(&self) -> Option<&SharedFile> {
+        self.shared.as_ref()
     }
 
     /// Bytes of all files together, each content counted once.
@@ -189,12 +333,26 @@ impl Manifest {
 impl TryFrom<WireManifest> for Manifest {
     type Error = ManifestError;
     fn try_from(wire: WireManifest) -> Result<Self, ManifestError> {
-        Self::new(wire.main, wire.files)
+        let Some(shared) = wire.shared else {
+            return Self::new(wire.main, wire.files)?.with_paths(wire.paths);
+        };
+        if !wire.files.is_empty() || !wire.paths.is_empty() {
+            return Err(ManifestError::SharedAndPacked);
+        }
+        let manifest = Self::of_shared(shared)?;
+        match manifest.shared {
+            Some(shared) if manifest.main != wire.main => Err(ManifestError::SharedName(shared.path)),
+            shared => Ok(Self { shared, ..manifest }),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Component, Path};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn entry(content: &str) -> FileEntry {
@@ -222,6 +380,55 @@ mod tests {
         );
         assert_eq!(Manifest::decode(text.as_bytes()).unwrap(), manifest);
         assert_eq!(manifest.hash(), SceneHash::of(text.as_bytes()));
+    }
+
+    #[test]
+    fn paths_that_a_blend_stores_keep_their_wire_form() {
+        let at = |path: &str| path.parse::<TreePath>().unwrap();
+        let stored = BTreeMap::from([("/mnt/wood.png".to_owned(), at("_outside/mnt/wood.png"))]);
+        let paths = BTreeMap::from([(at("a.blend"), stored)]);
+        let told = manifest(&["a.blend"]).unwrap().with_paths(paths).unwrap();
+        let text = String::from_utf8(told.encode()).unwrap();
+        let end = r#","paths":{"a.blend":{"/mnt/wood.png":"_outside/mnt/wood.png"}}}"#;
+        assert!(text.ends_with(end), "{text}");
+        assert_eq!(Manifest::decode(text.as_bytes()).unwrap(), told);
+        for bad in [
+            end.replace("_outside", ".."),
+            end.replace("a.blend", "b.blend"),
+            end.replace("/mnt/wood.png\":", "\":"),
+        ] {
+            let text = text.replace(end, &bad);
+            assert!(Manifest::decode(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shared_scene_keeps_its_wire_form_and_has_no_files() {
+        let file = SharedFile {
+            path: r"S:\show\a.blend".parse().unwrap(),
+            hash: BlobHash::of(b"x"),
+            size: 1,
+        };
+        let shared = Manifest::of_shared(file).unwrap();
+        let text = String::from_utf8(shared.encode()).unwrap();
+        assert_eq!(
+            text,
+            format!(
+                r#"{{"main":"a.blend","files":{{}},"shared":{{"path":"S:\\show\\a.blend","hash":"{}","size":1}}}}"#,
+                BlobHash::of(b"x")
+            )
+        );
+        assert_eq!(Manifest::decode(text.as_bytes()).unwrap(), shared);
+        for (part, other) in [
+            (r#""main":"a"#, r#""main":"b"#),
+            (r"S:\\show", "show"),
+            (r"S:\\show", r"S:\\..\\show"),
+            (r#"a.blend","hash"#, r#"","hash"#),
+        ] {
+            assert!(text.contains(part), "{text} has no {part}");
+            let text = text.replace(part, other);
+            assert!(Manifest::decode(text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -261,5 +468,69 @@ mod tests {
             Err(ManifestError::FileAndFolder(..))
         ));
         assert!(manifest(&["a.blend", "t/x.png", "t/y.png"]).is_ok());
+    }
+
+    /// Paths made of what attackers and other systems write.
+    fn nasty_path() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            Just("..".to_owned()),
+            Just(".".to_owned()),
+            Just(String::new()),
+            Just("nul".to_owned()),
+            Just("COM1.png".to_owned()),
+            Just("C:".to_owned()),
+            Just("x".repeat(300)),
+            Just("end. ".to_owned()),
+            "[aAbB]{1,2}",
+            "\\PC{0,6}",
+            any::<String>(),
+        ];
+        let separator = prop_oneof![8 => Just("/"), 1 => Just("\\"), 1 => Just("//")];
+        proptest::collection::vec((part, separator), 0..6)
+            .prop_map(|parts| {
+                parts
+                    .into_iter()
+                    .flat_map(|(part, separator)| [part, separator.to_owned()])
+                    .collect()
+            })
+            .prop_map(|path: String| path.strip_suffix('/').unwrap_or(&path).to_owned())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_a_path_stays_below_its_folder(text in nasty_path()) {
+            if let Ok(path) = text.parse::<TreePath>() {
+                let folder = Path::new("/farm/tree");
+                let joined = folder.join(path.as_str());
+                let inside = joined.strip_prefix(folder).unwrap();
+                prop_assert!(inside.components().count() > 0);
+                prop_assert!(inside.components().all(|part| matches!(part, Component::Normal(_))));
+                prop_assert!(joined.as_os_str().len() <= folder.as_os_str().len() + 1 + 1024);
+            }
+        }
+
+        #[test]
+        fn whatever_is_decoded_can_stand_in_one_folder(paths in proptest::collection::vec(nasty_path(), 1..6)) {
+            let files: BTreeMap<&str, FileEntry> = paths.iter().map(|path| (path.as_str(), entry(path))).collect();
+            let text = serde_json::json!({"main": paths[0], "files": files}).to_string();
+            if let Ok(manifest) = Manifest::decode(text.as_bytes()) {
+                prop_assert_eq!(Manifest::decode(&manifest.encode()).unwrap(), manifest.clone());
+                let names: Vec<String> = manifest.files().keys().map(|path| path.as_str().to_lowercase()).collect();
+                for (index, name) in names.iter().enumerate() {
+                    for other in &names[index + 1..] {
+                        prop_assert_ne!(name, other);
+                        let below = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('/'));
+                        prop_assert!(!below(name, other) && !below(other, name));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_shared_path_never_climbs(text in nasty_path()) {
+            if let Ok(path) = text.parse::<SharedPath>() {
+                prop_assert!(!path.as_str().split(['/', '\\']).any(|part| part == ".."));
+            }
+        }
     }
 }

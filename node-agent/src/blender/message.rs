@@ -1,7 +1,8 @@
 //! What the agent and the driver inside Blender say to each other, one JSON line each. The other end is
 //! `assets/driver.py`; it must not know anything that only the agent decides.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use farmhand_protocol::agent::Film;
 use farmhand_protocol::{Device, FailureKind, Frame, RenderSettings};
@@ -16,6 +17,10 @@ pub(crate) enum Command<'a> {
     /// Open this scene.
     Open {
         scene: &'a Path,
+        /// By .blend: where the files are that it names by these paths.
+        paths: &'a BTreeMap<PathBuf, BTreeMap<String, PathBuf>>,
+        /// Folders of shared storage, each by all its names.
+        shared_folders: &'a [Vec<String>],
         settings: &'a RenderSettings,
         /// 0: as many as the machine has.
         threads: u32,

@@ -17,6 +17,7 @@ use super::parked::{Parked, Ready};
 use super::process::{Heard, Process};
 use super::spawner::Spawner;
 use crate::engines::EnginePath;
+use crate::store::LaidOut;
 
 /// How long a Blender may take to stop a frame by itself before its group is killed.
 const SOFT_CANCEL: Duration = Duration::from_millis(1500);
@@ -27,7 +28,7 @@ const LEAVING: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Loaded {
     pub(crate) engine: EnginePath,
-    pub(crate) scene: PathBuf,
+    pub(crate) scene: LaidOut,
     pub(crate) settings: RenderSettings,
 }
 
@@ -91,7 +92,9 @@ impl Warm {
 
     /// The scene that is loaded.
     pub(crate) fn scene(&self) -> Option<&Path> {
-        self.running.as_ref().map(|(loaded, _)| loaded.scene.as_path())
+        self.running
+            .as_ref()
+            .map(|(loaded, _)| loaded.scene.main.as_path())
     }
 
     /// Renders a frame into an empty folder, after loading the scene where another one or none is loaded.
@@ -168,7 +171,9 @@ impl Warm {
     ) -> Result<Process, NoFrame> {
         let mut process = self.ready(wanted, watch, sign).await?;
         let open = Command::Open {
-            scene: &wanted.scene,
+            scene: &wanted.scene.main,
+            paths: &wanted.scene.paths,
+            shared_folders: &wanted.scene.shared_folders,
             settings: &wanted.settings,
             threads: self.threads,
         };
@@ -180,7 +185,7 @@ impl Warm {
         }
         match answer(&mut process, watch, "while it loaded the scene").await? {
             Message::Opened { device } => {
-                tracing::debug!(engine = %wanted.engine, ?device, scene = %wanted.scene.display(), "scene loaded");
+                tracing::debug!(engine = %wanted.engine, ?device, scene = %wanted.scene.main.display(), "scene loaded");
                 Ok(process)
             }
             Message::Failed { kind, message } => {

@@ -198,8 +198,11 @@ impl From<SceneError> for Reject {
             SceneError::Missing(blobs) => {
                 Self::new(StatusCode::CONFLICT, "scene-missing", said).missing(blobs)
             }
-            SceneError::BadManifest(_) => {
+            SceneError::BadManifest(_) | SceneError::SharedChanged(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "scene-unreadable", said)
+            }
+            SceneError::SharedMissing(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "shared-path-missing", said)
             }
             SceneError::Io(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "storage", said),
         }

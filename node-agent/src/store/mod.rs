@@ -6,5 +6,5 @@ mod scenes;
 mod spool;
 
 pub(crate) use blobs::{Blobs, PutError};
-pub(crate) use scenes::{SceneError, Scenes};
+pub(crate) use scenes::{LaidOut, SceneError, Scenes};
 pub(crate) use spool::{Recovered, Spool};

@@ -37,7 +37,7 @@ Examples:
   farmhand-agent --listen 127.0.0.1:3001          on each machine that shall render
   farmhand --node http://127.0.0.1:3001           the dashboard, with that machine
   farmhand submit intro.blend --frames 1-250 --wait
-  farmhand submit intro.blend --with textures --download ~/frames
+  farmhand submit intro.blend --download ~/frames
   farmhand jobs --json | jq .
   farmhand retry j7 --frames 12,40-44
 
@@ -161,8 +161,25 @@ Frames are written 1-250, 1-100x2 (every second), 1,5,9-12 or -10--1.
 Examples:
   farmhand submit intro.blend                       the range that the file itself names
   farmhand submit intro.blend --frames 1-60 --wait  a progress bar; exit code 0 when all is rendered
-  farmhand submit shots/a.blend --with textures --with lib/rocks.blend --download ~/frames")]
+  farmhand submit shots/a.blend --with scripts --download ~/frames
+  farmhand submit /mnt/show/a.blend --shared        nothing is sent: the nodes see /mnt/show too
+
+Libraries, textures, caches and all else that the scene names travel with it, wherever they lie.")]
     Submit(SubmitArgs),
+    /// Tell what a .blend renders and which files it needs. Starts no Blender and asks no farm.
+    ///
+    /// Exit code 2 where the file cannot be used: no .blend, cut off, damaged.
+    #[command(after_help = "\
+Examples:
+  farmhand inspect intro.blend
+  farmhand inspect intro.blend --json | jq '.scenes[] | [.name, .frame_start, .frame_end]'
+  farmhand inspect intro.blend --json | jq -r '.assets[] | select(.exists | not) | .resolved'")]
+    Inspect {
+        /// The .blend.
+        file: PathBuf,
+        #[command(flatten)]
+        print: PrintArgs,
+    },
     /// List jobs, running ones first.
     Jobs(PrintArgs),
     /// Show one job: how it stands, why, failed attempts and the end of the log.
@@ -308,9 +325,12 @@ pub(crate) struct SubmitArgs {
     /// Frames to render [default: the range that the file itself names].
     #[arg(long, short, value_name = "FRAMES", allow_hyphen_values = true)]
     pub(crate) frames: Option<FrameSet>,
-    /// A further file or folder that the scene needs; may repeat. Paths relative to the .blend keep working.
+    /// A further file or folder that the scene needs and does not name itself; may repeat. Paths relative to the .blend keep working.
     #[arg(long, value_name = "PATH")]
     pub(crate) with: Vec<PathBuf>,
+    /// Send nothing: the .blend and its files lie on storage that every node sees under the same path, or under the one that its agent's --path-map names.
+    #[arg(long, conflicts_with = "with")]
+    pub(crate) shared: bool,
     /// Folder for the pictures on the farm, relative to its output root [default: the job's name].
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: Option<String>,

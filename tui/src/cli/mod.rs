@@ -5,6 +5,7 @@ mod control;
 mod demo;
 mod fetch;
 mod info;
+mod inspect;
 pub(crate) mod jobs;
 mod nodes;
 pub(crate) mod print;

@@ -8,11 +8,13 @@ use color_eyre::eyre::{Result, WrapErr};
 use farmhand_client::CallError;
 
 use super::args::{Cli, Verb};
-use super::{control, demo, fetch, info, jobs, nodes, serve, submit, token};
+use super::{control, demo, fetch, info, inspect, jobs, nodes, serve, submit, token};
 use crate::dashboard;
 use crate::place::{self, Place};
+use crate::scene::BadScene;
 
-/// Runs the program. Exit code 0 only on success; an error is one line on stderr.
+/// Runs the program. Exit code 0 only on success, 2 for a command line or a scene that cannot be used, else 1;
+/// an error is one line on stderr.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match start(cli) {
@@ -26,7 +28,10 @@ pub fn main() -> ExitCode {
             };
             // Where stderr is gone too, there is nobody to tell.
             let _closed = writeln!(std::io::stderr(), "farmhand: {error:#}{hint}");
-            ExitCode::FAILURE
+            match error.downcast_ref::<BadScene>() {
+                Some(_) => ExitCode::from(2),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -58,6 +63,7 @@ async fn run(cli: Cli) -> Result<()> {
     match verb {
         Verb::Serve(args) => serve::serve(&cli.common, args).await,
         Verb::Submit(args) => submit::submit(&farm()?, args).await,
+        Verb::Inspect { file, print } => inspect::inspect(file, print.json).await,
         Verb::Jobs(print) => jobs::list(&farm()?, print.json).await,
         Verb::Job { id, print } => jobs::show(&farm()?, id, print.json).await,
         Verb::Nodes(args) => nodes::list(&farm()?, &args).await,

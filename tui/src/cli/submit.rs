@@ -49,6 +49,7 @@ fn asked(args: SubmitArgs) -> NewJob {
     NewJob {
         scene: args.scene,
         with: args.with,
+        shared: args.shared,
         frames: args.frames,
         name: args.name,
         output: args.output,

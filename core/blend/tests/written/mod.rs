@@ -306,6 +306,16 @@ impl Written {
 
 /// A scene, its camera, and one of everything that refers to a file.
 pub(crate) fn rich(heads: Heads, big: bool, version: &str) -> Vec<u8> {
+    rich_beside(heads, big, version, |_| ())
+}
+
+/// The same with more datablocks behind.
+pub(crate) fn rich_beside(
+    heads: Heads,
+    big: bool,
+    version: &str,
+    more: impl FnOnce(&mut Written),
+) -> Vec<u8> {
     let mut file = Written::new(heads, big, version);
     let rend = [file.number(3, 4), file.number(77, 4), b"Main\0".to_vec()].concat();
     file.block("REND", 0, "raw_data", 1, &rend);
@@ -419,6 +429,7 @@ pub(crate) fn rich(heads: Heads, big: bool, version: &str) -> Vec<u8> {
         "Library",
         &[("id.name", Text("LIgone")), ("name", Text("//forgotten.blend"))],
     );
+    more(&mut file);
     file.finish()
 }
 

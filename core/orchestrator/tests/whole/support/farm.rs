@@ -50,12 +50,12 @@ impl Farm {
 
     /// Opens the same data folder again.
     pub(crate) async fn start_again(&mut self) -> Result<(), StartError> {
-        let root = self.folder.path().join("scene");
+        let file = self.folder.path().join("scene/default.blend");
         let scene = async move {
             tokio::time::sleep(Duration::from_millis(200)).await;
             Ok(DefaultScene {
                 manifest: manifest(&[("default.blend", "BLENDER")]),
-                root,
+                sources: BTreeMap::from([(BlobHash::of(b"BLENDER"), file)]),
                 written_by: None,
             })
         };
