@@ -115,7 +115,6 @@ fn commands(code: &str) -> Vec<Vec<String>> {
                 around.push(quote.take());
             }
             (Some(open), _) if char == open => quote = None,
-            (Some(_), _) => word.push(char),
             (None, '"' | '\'') => quote = Some(char),
             (None, '\\') => {
                 chars.next_if_eq(&'\n');
@@ -129,7 +128,7 @@ fn commands(code: &str) -> Vec<Vec<String>> {
                 }
             }
             (None, _) if char.is_whitespace() => end_word(&mut word, &mut all),
-            (None, _) => word.push(char),
+            (Some(_) | None, _) => word.push(char),
         }
     }
     end_word(&mut word, &mut all);
