@@ -8,7 +8,7 @@ use color_eyre::eyre::{Context, Result, bail, eyre};
 use farmhand_blend::{BlendHead, HeadError, read_head};
 use farmhand_client::{FarmClient, Upload, absolute, pack_scene, share_scene};
 use farmhand_protocol::farm::{Existing, JobView, SubmitJob};
-use farmhand_protocol::{Frame, FrameSet, RenderSettings};
+use farmhand_protocol::{Frame, FrameSet, JobId, RenderSettings};
 
 use crate::scene;
 
@@ -31,6 +31,9 @@ pub(crate) struct NewJob {
     pub(crate) settings: RenderSettings,
     pub(crate) tags: Vec<String>,
     pub(crate) batch_size: Option<u32>,
+    pub(crate) after: Option<JobId>,
+    pub(crate) max_nodes: Option<u32>,
+    pub(crate) preview: Option<u32>,
 }
 
 impl NewJob {
@@ -48,6 +51,9 @@ impl NewJob {
             settings: RenderSettings::default(),
             tags: Vec::new(),
             batch_size: None,
+            after: None,
+            max_nodes: None,
+            preview: None,
         }
     }
 
@@ -81,6 +87,9 @@ impl NewJob {
             written_by: Some(scene::written_by(&inspection)),
             tags: self.tags,
             batch_size: self.batch_size,
+            after: self.after,
+            max_nodes: self.max_nodes,
+            preview: self.preview,
             user: user(),
         };
         let key = uuid::Uuid::new_v4().to_string();

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::JobSpec;
+use crate::agenda::Planned;
 
 /// A fact and when it became one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +81,9 @@ pub enum Fact {
         frames: FrameSet,
         /// Why there, in words.
         why: String,
+        /// Another batch renders the same frame: the first one to deliver it wins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copy_of: Option<BatchId>,
     },
     /// A frame's files are verified and durable in the job's folder.
     FrameDelivered {
@@ -119,6 +123,17 @@ pub enum Fact {
         job: JobId,
         /// Which node.
         node: NodeId,
+        /// What showed it.
+        failure: Failure,
+    },
+    /// A node gets nothing of a job for a while: it fails frames that others render.
+    NodeBanned {
+        /// Which job.
+        job: JobId,
+        /// Which node.
+        node: NodeId,
+        /// Until when.
+        until: Timestamp,
         /// What showed it.
         failure: Failure,
     },
@@ -250,6 +265,29 @@ pub enum Sighting {
         /// Which frame.
         frame: Frame,
     },
+    /// Frames of a batch are being taken back.
+    Revoking {
+        /// From which batch.
+        batch: BatchId,
+        /// Which frames.
+        frames: FrameSet,
+    },
+    /// That has ended, one way or the other.
+    RevokeEnded {
+        /// From which batch.
+        batch: BatchId,
+    },
+    /// What a job's frames need at most so far.
+    MemoryNeeded {
+        /// Which job.
+        job: JobId,
+        /// Peak memory of a Blender, in bytes.
+        bytes: u64,
+    },
+    /// Time has passed.
+    TimePassed,
+    /// Work was handed out as far as there is any.
+    Planned(Planned),
     /// A node is left alone for a while.
     NodeRests {
         /// Which node.

@@ -1,14 +1,15 @@
 //! Jobs and their batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use farmhand_protocol::farm::{BatchState, JobState};
 use farmhand_protocol::{
-    BatchId, BlenderVersion, Failure, FrameSet, JobId, NodeId, RenderSettings, SceneHash,
+    BatchId, BlenderVersion, Failure, Frame, FrameSet, JobId, NodeId, RenderSettings, SceneHash,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::pace::Pace;
 use crate::table::{Durable, FrameTable};
 
 /// What was asked for, settled where the request left it open.
@@ -40,6 +41,15 @@ pub struct JobSpec {
     /// Frames of a batch, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,
+    /// Nothing is handed out before this job is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<JobId>,
+    /// Nodes that may work on it at one time, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_nodes: Option<u32>,
+    /// The first, the last and each so-manieth frame are handed out before the others; at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<u32>,
 }
 
 /// A job and how it stands.
@@ -59,12 +69,18 @@ pub struct Job {
     pub blender: Option<BlenderVersion>,
     /// Nodes that get nothing more of it, and what showed that.
     pub excluded: BTreeMap<NodeId, Failure>,
+    /// Nodes that fail frames which others render, and until when they get nothing of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bans: BTreeMap<NodeId, Ban>,
+    /// Frames that failed on a node since it last rendered one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) streaks: BTreeMap<NodeId, u32>,
     /// Why frames failed, the latest.
     pub last_failure: Option<Failure>,
     /// Batches that ended, newest last, at most [`Job::KEPT_BATCHES`].
-    pub(crate) ended_batches: Vec<(BatchId, Batch)>,
+    pub(crate) ended_batches: VecDeque<(BatchId, Batch)>,
     /// Failed attempts, newest last, at most [`Job::KEPT_ATTEMPTS`].
-    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) attempts: VecDeque<Attempt>,
     /// Render time of all delivered frames together, in milliseconds.
     pub render_ms: u64,
     /// When it was submitted.
@@ -73,12 +89,26 @@ pub struct Job {
     pub started: Option<Timestamp>,
     /// When its last frame settled.
     pub ended: Option<Timestamp>,
+    /// What was measured of it since this start.
+    #[serde(skip)]
+    pub(crate) pace: Pace,
+}
+
+/// A node gets nothing of a job for a while.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ban {
+    /// Until then.
+    pub until: Timestamp,
+    /// How often it was banned for this job, this time included.
+    pub times: u32,
+    /// What showed it.
+    pub failure: Failure,
 }
 
 /// A failed attempt, remembered to be shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Attempt {
-    pub(crate) frame: farmhand_protocol::Frame,
+    pub(crate) frame: Frame,
     pub(crate) batch: BatchId,
     pub(crate) node: NodeId,
     pub(crate) at: Timestamp,
@@ -92,7 +122,7 @@ impl Job {
     pub const KEPT_ATTEMPTS: usize = 100;
 
     pub(crate) fn new(spec: JobSpec, at: Timestamp) -> Self {
-        let frames = FrameTable::new(spec.frames.clone());
+        let frames = FrameTable::new(spec.frames.clone(), early_frames(&spec));
         let ended = frames.is_settled().then_some(at);
         Self {
             name: spec.name.clone(),
@@ -101,13 +131,16 @@ impl Job {
             frames,
             blender: None,
             excluded: BTreeMap::new(),
+            bans: BTreeMap::new(),
+            streaks: BTreeMap::new(),
             last_failure: None,
-            ended_batches: Vec::new(),
-            attempts: Vec::new(),
+            ended_batches: VecDeque::new(),
+            attempts: VecDeque::new(),
             render_ms: 0,
             submitted: at,
             started: None,
             ended,
+            pace: Pace::default(),
             spec,
         }
     }
@@ -134,18 +167,28 @@ impl Job {
 
     pub(crate) fn keep_ended(&mut self, id: BatchId, batch: Batch) {
         if self.ended_batches.len() == Self::KEPT_BATCHES {
-            self.ended_batches.remove(0);
+            self.ended_batches.pop_front();
         }
-        self.ended_batches.push((id, batch));
+        self.ended_batches.push_back((id, batch));
     }
 
     pub(crate) fn keep_attempt(&mut self, attempt: Attempt) {
         if self.attempts.len() == Self::KEPT_ATTEMPTS {
-            self.attempts.remove(0);
+            self.attempts.pop_front();
         }
         self.last_failure = Some(attempt.failure.clone());
-        self.attempts.push(attempt);
+        self.attempts.push_back(attempt);
     }
+}
+
+/// The first, the last and each so-manieth frame, where a preview was asked for.
+fn early_frames(spec: &JobSpec) -> FrameSet {
+    let Some(every) = spec.preview.filter(|every| *every > 0) else {
+        return FrameSet::default();
+    };
+    let numbered = spec.frames.iter().zip(0_u32..);
+    let chosen = numbered.filter(|(frame, n)| n.is_multiple_of(every) || Some(*frame) == spec.frames.last());
+    chosen.map(|(frame, _)| frame).collect()
 }
 
 /// Frames handed to one node at one time.
@@ -169,4 +212,8 @@ pub struct Batch {
     pub assigned: Timestamp,
     /// How and when it ended.
     pub ended: Option<(BatchState, Timestamp)>,
+    /// Its frame is rendered by that batch too, because it is among a job's last: the first one to deliver it
+    /// wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<BatchId>,
 }

@@ -6,24 +6,30 @@
 //!
 //! Must not know async, HTTP, files, the clock, chance, or the terminal: it is told, and it answers.
 
+mod agenda;
+mod batches;
+mod bitmap;
 mod decide;
 mod effect;
+mod eta;
 mod event;
 mod fact;
 mod farm;
 mod job;
 mod narrate;
 mod node;
+mod pace;
 mod schedule;
 mod table;
 mod view;
 
+pub use agenda::Planned;
 pub use decide::{Decision, Refusal, decide};
 pub use effect::Effect;
 pub use event::{Command, Event, Report};
 pub use fact::{Fact, Sighting, Stamped};
 pub use farm::{Farm, Now, Policy};
-pub use job::{Batch, Job, JobSpec};
+pub use job::{Ban, Batch, Job, JobSpec};
 pub use narrate::narrate;
 pub use node::{AbsentNode, Node, Presence};
 pub use schedule::schedule;

@@ -73,6 +73,20 @@ pub fn narrate(farm: &Farm, stamped: &Stamped) -> Option<Note> {
             );
             (Weight::Warning, text, Some(*job), Some(*node))
         }
+        Fact::NodeBanned {
+            job,
+            node,
+            until,
+            failure,
+        } => {
+            let text = format!(
+                "{} fails frames of {job} that others render; it gets nothing of it for {} s: {}",
+                node_name(*node),
+                until.duration_since(stamped.at).as_secs(),
+                failure.message
+            );
+            (Weight::Warning, text, Some(*job), Some(*node))
+        }
         Fact::BatchEnded {
             batch,
             state: BatchState::Cancelled,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use farmhand_protocol::agent::NodeInfo;
-use farmhand_protocol::{Failure, NodeId};
+use farmhand_protocol::{Failure, NodeId, SceneHash};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ pub struct Node {
     pub drained: bool,
     /// When it joined, or was last drained or resumed.
     pub since: Timestamp,
+    /// Scenes that need more memory than it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub too_small_for: Vec<SceneHash>,
 }
 
 /// A node with which nothing would be lost.
@@ -45,6 +48,8 @@ pub struct Presence {
     pub rests: Option<(Duration, Failure)>,
     /// When its latest frames were delivered, at most five minutes back.
     pub(crate) deliveries: VecDeque<Duration>,
+    /// The scene that its Blender has loaded, as far as is known.
+    pub(crate) warm: Option<SceneHash>,
 }
 
 /// Why a node cannot take a batch of a job at the moment.
@@ -56,6 +61,9 @@ pub(crate) enum Unfit {
     Broken(String),
     Rests(String),
     Excluded(String),
+    Banned(Timestamp, String),
+    TooSmall,
+    ManyNodes(u32),
     LacksTag(String),
     LacksBlender,
 }
@@ -68,6 +76,7 @@ impl Presence {
             silent: false,
             rests: None,
             deliveries: VecDeque::new(),
+            warm: None,
         }
     }
 

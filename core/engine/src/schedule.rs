@@ -1,262 +1,316 @@
 //! Who renders what next. Returns data, with the reason for each choice; how it is carried out is not known
 //! here.
+//!
+//! - A batch is as many neighbouring frames as take the target time on that node, fewer toward the end of the
+//!   job (guided self-scheduling), and one or two while nothing was measured.
+//! - A node gets its next batch while it renders the last frame of the one before.
+//! - Jobs of one priority share the nodes; one that has none yet takes the next slot that finishes a frame.
+//! - When nothing waits any more, idle nodes get what slow ones have not started, and then a copy of what these
+//!   render.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+mod assign;
+mod fit;
+mod room;
+mod source;
+mod tail;
+mod way;
 
-use farmhand_protocol::agent::StartBatch;
-use farmhand_protocol::{BlenderVersion, Failure, Frame, FrameSet, JobId, NodeId};
+use std::collections::{BTreeMap, BTreeSet};
 
+use farmhand_protocol::farm::JobState;
+use farmhand_protocol::{BlenderVersion, JobId, NodeId};
+
+use crate::agenda::{Planned, Power};
 use crate::decide::Decision;
-use crate::effect::Effect;
-use crate::fact::{Fact, Sighting};
+use crate::fact::Sighting;
 use crate::farm::{Farm, Now};
 use crate::job::Job;
-use crate::node::{Presence, Unfit};
+use crate::node::Unfit;
 
-/// Hands out waiting frames to nodes that have room, best job first.
-///
-/// A node gets its next batch when all that it still has to render is what its slots are rendering, so that
-/// it never waits for us between two batches.
+use assign::Assignment;
+pub(crate) use fit::{choose_blender, unfit, unfit_for};
+use room::{Place, Room};
+use source::Source;
+
+/// Hands out waiting frames to nodes that have room, best job first. To be called after every turn, and applied
+/// before it is called again: it looks only at what has changed since.
 #[must_use]
 pub fn schedule(farm: &Farm, now: Now) -> Decision {
-    let mut plan = Plan::new(farm, now);
-    let mut jobs: Vec<(JobId, &Job)> = farm.jobs.iter().map(|(id, job)| (*id, job)).collect();
-    jobs.retain(|(_, job)| !job.paused && !job.frames.is_settled());
-    jobs.sort_by_key(|(id, job)| (Reverse(job.priority), *id));
-    for (id, job) in jobs {
-        if !plan.room.values().any(Room::has_place) {
-            break;
-        }
-        plan.hand_out(id, job);
+    let agenda = &farm.seen.agenda;
+    let everything = agenda.wants_everything(farm.seen.nodes.len());
+    let wanting = agenda.wants_wanting();
+    if !everything && !wanting && agenda.nodes.is_empty() {
+        return Decision::default();
     }
+    let mut plan = Plan::new(farm, now, everything || agenda.time);
+    let looked_at: Vec<NodeId> = if everything {
+        farm.seen.nodes.keys().copied().collect()
+    } else if wanting {
+        agenda.nodes.union(&agenda.wanting).copied().collect()
+    } else {
+        agenda.nodes.iter().copied().collect()
+    };
+    plan.planned.everything = everything;
+    plan.planned.work = everything || wanting;
+    plan.hand_out(&looked_at);
+    if everything || agenda.time {
+        plan.make_way();
+    }
+    if agenda.time {
+        plan.mend_the_tail();
+    }
+    plan.planned.looked_at = looked_at;
+    plan.decision.sightings.push(Sighting::Planned(plan.planned));
     plan.decision
 }
 
 struct Plan<'a> {
     farm: &'a Farm,
     now: Now,
-    room: BTreeMap<NodeId, Room>,
+    /// Time has passed, or anything may have changed: what takes long to find is looked for again.
+    thorough: bool,
+    power: Power,
+    rooms: BTreeMap<NodeId, Room>,
+    /// Jobs with frames left, best first; found when the first node has room.
+    jobs: Option<Vec<Open<'a>>>,
     next_batch: u64,
     decision: Decision,
+    planned: Planned,
 }
 
-/// How much a node that could take work has still to render.
-struct Room {
-    slots: usize,
-    /// Frames left to render, for each of its batches that has any.
-    batches: Vec<u32>,
-}
-
-impl Room {
-    /// A batch for each slot, and a following one for each that renders its last frame.
-    fn has_place(&self) -> bool {
-        let going_on = self.batches.iter().filter(|left| **left > 1).count();
-        going_on < self.slots && self.batches.len() < 2 * self.slots
-    }
-
-    fn frames_left(&self) -> u32 {
-        self.batches.iter().sum()
-    }
-
-    /// Orders nodes by what is left to render for each slot.
-    fn busyness(&self) -> u64 {
-        u64::from(self.frames_left()) * 1000 / (self.slots.max(1) as u64)
-    }
+/// A job that has not ended.
+struct Open<'a> {
+    id: JobId,
+    job: &'a Job,
+    /// The Blender that renders it, where any node has one.
+    version: Option<BlenderVersion>,
+    is_chosen: bool,
+    source: Source<'a>,
+    /// Batches that nodes have of it.
+    held: usize,
+    /// Nodes that work on it, where their number is limited.
+    nodes: Option<BTreeSet<NodeId>>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(farm: &'a Farm, now: Now) -> Self {
-        let fit =
-            farm.seen.nodes.iter().filter(|(id, presence)| {
-                farm.node(**id).is_some() && unfit(farm, now, **id, presence).is_none()
-            });
-        let room = |slots: u32| Room {
-            slots: slots as usize,
-            batches: Vec::new(),
-        };
-        let mut room: BTreeMap<NodeId, Room> = fit
-            .map(|(id, presence)| (*id, room(presence.info.slots)))
-            .collect();
-        for (id, batch) in &farm.batches {
-            let left = farm.unrendered(*id, batch);
-            if let Some(room) = room.get_mut(&batch.node).filter(|_| left > 0) {
-                room.batches.push(left);
-            }
-        }
-        Self {
+    fn new(farm: &'a Farm, now: Now, thorough: bool) -> Self {
+        let mut plan = Self {
             farm,
             now,
-            room,
+            thorough,
+            power: farm.seen.agenda.power,
+            rooms: BTreeMap::new(),
+            jobs: None,
             next_batch: farm.next_batch().0,
             decision: Decision::default(),
+            planned: Planned::default(),
+        };
+        if thorough {
+            plan.power = power_of(farm, now);
+            plan.planned.power = Some(plan.power);
+        }
+        plan
+    }
+
+    /// Fills the room that these nodes have, the one first that would be done first.
+    fn hand_out(&mut self, nodes: &[NodeId]) {
+        let mut with_room = Vec::new();
+        for &node in nodes {
+            let Some(presence) = self
+                .farm
+                .presence(node)
+                .filter(|_| self.farm.node(node).is_some())
+            else {
+                continue;
+            };
+            match unfit(self.farm, self.now, node, presence) {
+                None => {}
+                Some(Unfit::Rests(_)) => {
+                    self.planned.wanting.push(node);
+                    continue;
+                }
+                Some(_) => continue,
+            }
+            let room = Room::of(self.farm, self.now, node, presence);
+            if room.place() != Place::None {
+                with_room.push(node);
+                self.rooms.insert(node, room);
+            }
+        }
+        if with_room.is_empty() {
+            return;
+        }
+        self.find_jobs();
+        if with_room.len() > 1 {
+            self.soonest_first(&mut with_room);
+        }
+        for node in with_room {
+            while self.give(node) {}
+            if self
+                .rooms
+                .get(&node)
+                .is_some_and(|room| room.place() == Place::Free)
+            {
+                self.planned.wanting.push(node);
+            }
         }
     }
 
-    fn hand_out(&mut self, id: JobId, job: &Job) {
-        let Some(version) = job.blender.or_else(|| choose_blender(self.farm, self.now, job)) else {
-            return;
-        };
-        let suits = |node: &NodeId| unfit_for(self.farm, job, *node, Some(version)).is_none();
-        let mut nodes: Vec<NodeId> = self.room.keys().copied().filter(suits).collect();
-        let slots: usize = nodes.iter().map(|node| self.room[node].slots).sum();
-        let mut source = job.frames.pending();
-        let mut left = job.frames.counts(0).pending as usize;
-        let mut pending: Vec<Frame> = Vec::new();
-        let mut is_chosen = job.blender.is_some();
-        loop {
-            nodes.retain(|node| self.room[node].has_place());
-            // The least busy node first, so that a few frames spread over all.
-            let Some(&node) = nodes
-                .iter()
-                .min_by_key(|node| (self.room[*node].busyness(), **node))
-            else {
-                return;
-            };
-            let size = self.batch_size(job, left, slots);
-            let lacking = size.saturating_sub(pending.len());
-            pending.extend(source.by_ref().take(lacking));
-            let frames = self.frames_for(job, node, &pending);
+    /// Gives one batch to a node that has room, if there is any for it.
+    fn give(&mut self, node: NodeId) -> bool {
+        let place = self.rooms.get(&node).map_or(Place::None, Room::place);
+        if place == Place::None {
+            return false;
+        }
+        let mut without = Vec::new();
+        while let Some(index) = self.pick(node, place, &without) {
+            let size = self.size(index, node);
+            let frames = self.take(index, node, size);
             if frames.is_empty() {
-                nodes.retain(|other| *other != node);
+                without.push(index);
                 continue;
             }
-            pending.retain(|frame| !frames.contains(*frame));
-            left -= frames.len() as usize;
-            if !std::mem::replace(&mut is_chosen, true) {
-                self.decision.facts.push(Fact::BlenderChosen { job: id, version });
-            }
-            self.assign(id, job, node, frames, version);
+            let why = self.why(index, node, place);
+            self.assign(index, node, Assignment::usual(frames, why));
+            return true;
         }
+        false
     }
 
-    /// Toward the end of a job smaller batches keep all slots busy to the last frame.
-    fn batch_size(&self, job: &Job, left: usize, slots: usize) -> usize {
-        let usual = self.farm.policy().batch_size as usize;
-        let size = job
-            .spec
-            .batch_size
-            .map_or_else(|| usual.min(left.div_ceil(slots.max(1))), |size| size as usize);
-        size.max(1)
+    /// The job that a node should work on next: of the highest priority, then the one that has the fewest nodes.
+    /// The scene that it has loaded counts for some.
+    fn pick(&self, node: NodeId, place: Place, without: &[usize]) -> Option<usize> {
+        let jobs = self.jobs.as_ref()?;
+        let room = self.rooms.get(&node)?;
+        let warm = self.farm.presence(node)?.warm;
+        let mut best: Option<((i64, JobId), usize)> = None;
+        let mut level = i32::MIN;
+        for (index, open) in jobs.iter().enumerate() {
+            if best.is_some() && open.job.priority < level {
+                break;
+            }
+            if without.contains(&index) || !self.may_have(open, node, room, place) {
+                continue;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "there are fewer slots than that")]
+            let stays = if warm == Some(open.job.spec.scene) {
+                1 + (self.power.slots / 16.0) as i64
+            } else {
+                0
+            };
+            let held = i64::try_from(open.held).unwrap_or(i64::MAX);
+            let key = (held - stays, open.id);
+            if best.is_none_or(|(least, _)| key < least) {
+                best = Some((key, index));
+                level = open.job.priority;
+            }
+        }
+        best.map(|(_, index)| index)
     }
 
-    /// Of these frames those that this node should try: not where one has failed while another could try it.
-    fn frames_for(&self, job: &Job, node: NodeId, pending: &[Frame]) -> FrameSet {
-        let fit_elsewhere = |tried: &[NodeId]| {
-            let nodes = self.farm.node_ids().filter(|other| !tried.contains(other));
-            nodes.into_iter().any(|other| {
-                let live = self
-                    .farm
-                    .presence(other)
-                    .filter(|p| unfit(self.farm, self.now, other, p).is_none());
-                live.is_some() && unfit_for(self.farm, job, other, job.blender).is_none()
+    fn may_have(&self, open: &Open<'_>, node: NodeId, room: &Room, place: Place) -> bool {
+        if open.source.is_empty() || open.version.is_none() {
+            return false;
+        }
+        let crowded = |nodes: &BTreeSet<NodeId>, most| !nodes.contains(&node) && nodes.len() >= most as usize;
+        if let Some((nodes, most)) = open.nodes.as_ref().zip(open.job.spec.max_nodes)
+            && crowded(nodes, most)
+        {
+            return false;
+        }
+        if place == Place::Next {
+            // A scene that fails shall fail once on a node, and only then have anything waiting behind.
+            let is_new = room.holds(open.id) && !open.job.pace.was_on(node);
+            // The last frames go to whoever is free first.
+            let is_rare = f64::from(open.source.left()) * 2.0 < self.power.slots && !room.is_nearly_done();
+            if is_new || is_rare {
+                return false;
+            }
+        }
+        unfit_for(self.farm, self.now, open.job, node, open.version).is_none()
+    }
+
+    fn find_jobs(&mut self) {
+        if self.jobs.is_some() {
+            return;
+        }
+        let (farm, now) = (self.farm, self.now);
+        let may_choose = self.thorough || farm.seen.nodes.len() <= 256;
+        let ids = farm.seen.open.iter().flatten();
+        let jobs = ids.filter_map(|id| Some((*id, farm.job(*id)?)));
+        let jobs = jobs.filter(|(_, job)| !job.paused && waits_for(farm, job).is_none());
+        let mut jobs: Vec<Open<'a>> = jobs
+            .map(|(id, job)| Open {
+                id,
+                job,
+                version: job
+                    .blender
+                    .or_else(|| may_choose.then(|| choose_blender(farm, now, job)).flatten()),
+                is_chosen: job.blender.is_some(),
+                source: Source::of(&job.frames),
+                held: farm.batches.count_of(id),
+                nodes: job
+                    .spec
+                    .max_nodes
+                    .map(|_| farm.batches_of(id).map(|(_, batch)| batch.node).collect()),
             })
-        };
-        let suits = |frame: &&Frame| match job.frames.trouble(**frame) {
-            Some(trouble) if trouble.nodes.contains(&node) => !fit_elsewhere(&trouble.nodes),
-            _ => true,
-        };
-        pending.iter().filter(suits).copied().collect()
+            .collect();
+        jobs.sort_by_key(|open| (std::cmp::Reverse(open.job.priority), open.id));
+        self.jobs = Some(jobs);
     }
 
-    fn assign(&mut self, id: JobId, job: &Job, node: NodeId, frames: FrameSet, version: BlenderVersion) {
-        let batch = farmhand_protocol::BatchId(self.next_batch);
-        self.next_batch += 1;
-        let Some(room) = self.room.get_mut(&node) else {
+    /// Orders nodes by when they would have done a frame of the best job.
+    fn soonest_first(&self, nodes: &mut [NodeId]) {
+        let jobs = self.jobs.iter().flatten();
+        let Some(best) = jobs.into_iter().find(|open| !open.source.is_empty()) else {
             return;
         };
-        let why = match room.frames_left() {
-            0 => format!("idle, has Blender {version}"),
-            n => format!("only {n} frames left to render, has Blender {version}"),
-        };
-        room.batches.push(frames.len());
-        let start = StartBatch {
-            farm: self.farm.id(),
-            epoch: self.farm.epoch(),
-            batch,
-            job: id,
-            scene: job.spec.scene,
-            frames: frames.clone(),
-            settings: job.spec.settings.clone(),
-            blender: Some(version),
-            before: None,
-            sources: Vec::new(),
-        };
-        self.decision.facts.push(Fact::BatchAssigned {
-            batch,
-            job: id,
-            node,
-            frames,
-            why,
-        });
-        self.decision.sightings.push(Sighting::Dispatching { batch });
-        self.decision.effects.push(Effect::Dispatch {
-            node,
-            start: Box::new(start),
+        nodes.sort_by_cached_key(|node| {
+            let room = self.rooms.get(node);
+            let wait = room.map_or(0.0, Room::seconds_to_a_slot);
+            let whole = wait + self.seconds_on(best, *node);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the order of milliseconds is enough"
+            )]
+            let key = (whole * 1000.0) as u64;
+            (room.map(|room| room.place() != Place::Free), key, *node)
         });
     }
-}
 
-/// Why a node can take nothing at the moment, whatever the job.
-pub(crate) fn unfit(farm: &Farm, now: Now, node: NodeId, presence: &Presence) -> Option<Unfit> {
-    if farm.node(node).is_some_and(|node| node.drained) {
-        return Some(Unfit::Drained);
-    }
-    if presence.silent {
-        return Some(Unfit::Silent);
-    }
-    if !presence.info.probed {
-        return Some(Unfit::Probing);
-    }
-    if let Some(problem) = &presence.info.problem {
-        return Some(Unfit::Broken(problem.clone()));
-    }
-    match &presence.rests {
-        Some((until, failure)) if *until > now.since_start => Some(Unfit::Rests(failure.message.clone())),
-        _ => None,
+    /// Seconds from now until an idle node has done one frame of a job.
+    fn seconds_on(&self, open: &Open<'_>, node: NodeId) -> f64 {
+        let pace = &open.job.pace;
+        let next = open.source.place();
+        let frame = pace.seconds(&self.farm.speeds, node, next).unwrap_or(1.0);
+        let warm = self.farm.presence(node).and_then(|presence| presence.warm);
+        if warm == Some(open.job.spec.scene) {
+            frame
+        } else {
+            frame + pace.first_extra(frame)
+        }
     }
 }
 
-/// Why a node cannot render this job, even when it has room. `version` is the Blender that it must have.
-pub(crate) fn unfit_for(
-    farm: &Farm,
-    job: &Job,
-    node: NodeId,
-    version: Option<BlenderVersion>,
-) -> Option<Unfit> {
-    if let Some(Failure { message, .. }) = job.excluded.get(&node) {
-        return Some(Unfit::Excluded(message.clone()));
-    }
-    let info = &farm.presence(node)?.info;
-    if let Some(tag) = job.spec.tags.iter().find(|tag| !info.tags.contains(tag)) {
-        return Some(Unfit::LacksTag(tag.clone()));
-    }
-    let has = |version| info.engines.iter().any(|engine| engine.version == version);
-    version
-        .filter(|version| !has(*version))
-        .map(|_| Unfit::LacksBlender)
+/// The job that another one waits for, and how that stands.
+pub(crate) fn waits_for(farm: &Farm, job: &Job) -> Option<(JobId, JobState)> {
+    let before = job.spec.after?;
+    let state = farm.job(before)?.state();
+    (state != JobState::Completed).then_some((before, state))
 }
 
-/// The Blender for all frames of a job: the scene's own series, else the lowest newer one that a node has,
-/// else, only where that is allowed, the newest older one. Of one series the most common version, then the
-/// newest.
-pub(crate) fn choose_blender(farm: &Farm, now: Now, job: &Job) -> Option<BlenderVersion> {
-    let live = farm.seen.nodes.iter().filter(|(id, presence)| {
-        unfit(farm, now, **id, presence).is_none() && unfit_for(farm, job, **id, None).is_none()
-    });
-    let mut versions: BTreeMap<BlenderVersion, usize> = BTreeMap::new();
-    for engine in live.flat_map(|(_, presence)| &presence.info.engines) {
-        *versions.entry(engine.version).or_default() += 1;
-    }
-    let wanted = job.spec.written_by.map_or((0, 0), BlenderVersion::series);
-    let series = versions.keys().map(|version| version.series());
-    let newer = series.clone().filter(|series| *series >= wanted).min();
-    let older = series.max().filter(|_| job.spec.settings.allow_older_blender);
-    let series = newer.or(older)?;
-    let of_series = versions
-        .into_iter()
-        .filter(|(version, _)| version.series() == series);
-    of_series
-        .max_by_key(|(version, nodes)| (*nodes, *version))
-        .map(|(version, _)| version)
+fn power_of(farm: &Farm, now: Now) -> Power {
+    let fit = farm
+        .seen
+        .nodes
+        .iter()
+        .filter(|(id, presence)| farm.node(**id).is_some() && unfit(farm, now, **id, presence).is_none());
+    fit.fold(Power::default(), |power, (id, presence)| {
+        let slots = f64::from(presence.info.slots);
+        Power {
+            slots: power.slots + slots,
+            speed: power.speed + slots * farm.speeds.factor(*id),
+        }
+    })
 }

@@ -1,10 +1,13 @@
-//! The states of a job's frames: one byte a frame, and what is exceptional kept beside it.
+//! The states of a job's frames: one byte a frame, two bits to find those that wait, and what is exceptional
+//! kept beside it.
 
 use std::collections::BTreeMap;
 
 use farmhand_protocol::farm::{FrameCounts, FrameState, FramesInState};
 use farmhand_protocol::{Failure, Frame, FrameSet, NodeId};
 use serde::{Deserialize, Serialize};
+
+use crate::bitmap::Bitmap;
 
 /// Durable state of a frame. That one of the leased frames is rendering is seen, not remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,22 +59,34 @@ pub struct FrameTable {
     states: Vec<Durable>,
     /// By [`Durable`].
     counts: [u32; 5],
-    /// No frame below this position is pending.
-    first_pending: usize,
+    /// Positions of pending frames.
+    pending: Bitmap,
+    /// Frames that are to be handed out before others.
+    early: FrameSet,
+    /// Positions of those of them that are pending.
+    pending_early: Bitmap,
     trouble: BTreeMap<Frame, Trouble>,
     /// Frames that were asked for again, and how often.
     revisions: BTreeMap<Frame, u32>,
 }
 
 impl FrameTable {
-    pub(crate) fn new(frames: FrameSet) -> Self {
+    pub(crate) fn new(frames: FrameSet, early: FrameSet) -> Self {
         let states = vec![Durable::Pending; frames.len() as usize];
+        let mut pending = Bitmap::new(states.len());
+        (0..states.len()).for_each(|position| pending.set(position, true));
+        let mut pending_early = Bitmap::new(states.len());
+        for position in early.iter().filter_map(|frame| frames.position(frame)) {
+            pending_early.set(position as usize, true);
+        }
         let counts = [frames.len(), 0, 0, 0, 0];
         Self {
             frames,
             states,
             counts,
-            first_pending: 0,
+            pending,
+            early,
+            pending_early,
             trouble: BTreeMap::new(),
             revisions: BTreeMap::new(),
         }
@@ -105,15 +120,10 @@ impl FrameTable {
         let old = std::mem::replace(&mut self.states[position], state);
         self.counts[old as usize] -= 1;
         self.counts[state as usize] += 1;
-        if state == Durable::Pending {
-            self.first_pending = self.first_pending.min(position);
-        } else if position == self.first_pending {
-            let rest = &self.states[position..];
-            let skip = rest
-                .iter()
-                .position(|s| *s == Durable::Pending)
-                .unwrap_or(rest.len());
-            self.first_pending = position + skip;
+        let waits = state == Durable::Pending;
+        self.pending.set(position, waits);
+        if !self.early.is_empty() && self.early.contains(frame) {
+            self.pending_early.set(position, waits);
         }
     }
 
@@ -130,12 +140,35 @@ impl FrameTable {
             .collect()
     }
 
-    /// Pending frames from the lowest on.
+    /// Pending frames: those that are to come early, then from the lowest on.
     pub(crate) fn pending(&self) -> impl Iterator<Item = Frame> + '_ {
-        let from = self.first_pending;
-        (from..self.states.len())
-            .filter(|position| self.states[*position] == Durable::Pending)
-            .filter_map(|position| self.frames.nth(u32::try_from(position).ok()?))
+        let is_late = |position: &usize| self.early.is_empty() || !self.is_early(*position);
+        let late = self.pending.iter().filter(is_late);
+        let positions = self.pending_early.iter().chain(late);
+        positions.filter_map(|position| self.frames.nth(u32::try_from(position).ok()?))
+    }
+
+    fn is_early(&self, position: usize) -> bool {
+        self.pending_early.next(position) == Some(position)
+    }
+
+    /// Where a frame lies among the job's frames, 0 to 1.
+    pub(crate) fn place(&self, frame: Frame) -> f64 {
+        let position = self.frames.position(frame).unwrap_or(0);
+        f64::from(position) / f64::from(self.frames.len().max(1))
+    }
+
+    /// Whether the frame at this place, 0 to 1, is still to be rendered.
+    pub(crate) fn is_open_at(&self, place: f64) -> bool {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a job has fewer frames than a float has digits"
+        )]
+        let position = (place * self.states.len() as f64) as usize;
+        let state = self.states.get(position);
+        state.is_some_and(|state| matches!(state, Durable::Pending | Durable::Leased))
     }
 
     pub(crate) fn trouble(&self, frame: Frame) -> Option<&Trouble> {
@@ -193,6 +226,8 @@ impl FrameTable {
 #[derive(Clone, Serialize, Deserialize)]
 struct Stored {
     frames: FrameSet,
+    #[serde(default, skip_serializing_if = "FrameSet::is_empty")]
+    early: FrameSet,
     states: Vec<(Durable, FrameSet)>,
     trouble: Vec<(Frame, Trouble)>,
     revisions: Vec<(Frame, u32)>,
@@ -206,6 +241,7 @@ impl From<FrameTable> for Stored {
                 .map(|state| (state, table.in_states(&[state])))
                 .collect(),
             frames: table.frames,
+            early: table.early,
             trouble: table.trouble.into_iter().collect(),
             revisions: table.revisions.into_iter().collect(),
         }
@@ -214,7 +250,7 @@ impl From<FrameTable> for Stored {
 
 impl From<Stored> for FrameTable {
     fn from(stored: Stored) -> Self {
-        let mut table = Self::new(stored.frames);
+        let mut table = Self::new(stored.frames, stored.early);
         for (state, frames) in &stored.states {
             table.set_all(frames, *state);
         }
@@ -234,7 +270,7 @@ mod tests {
 
     #[test]
     fn pending_frames_come_lowest_first_whatever_was_taken_and_returned() {
-        let mut table = FrameTable::new("1-4,10".parse().unwrap());
+        let mut table = FrameTable::new("1-4,10".parse().unwrap(), FrameSet::default());
         table.set_all(&"1-3".parse().unwrap(), Durable::Leased);
         assert_eq!(table.pending().collect::<FrameSet>().to_string(), "4,10");
         table.set(frame(2), Durable::Pending);
@@ -245,8 +281,18 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_are_to_come_early_come_first() {
+        let mut table = FrameTable::new("1-9".parse().unwrap(), "1,5,9".parse().unwrap());
+        let order = |table: &FrameTable| table.pending().map(Frame::get).collect::<Vec<_>>();
+        assert_eq!(order(&table), [1, 5, 9, 2, 3, 4, 6, 7, 8]);
+        table.set_all(&"1-5".parse().unwrap(), Durable::Leased);
+        table.set(frame(5), Durable::Pending);
+        assert_eq!(order(&table), [5, 9, 6, 7, 8]);
+    }
+
+    #[test]
     fn a_table_survives_being_stored() {
-        let mut table = FrameTable::new("1-9x2,20".parse().unwrap());
+        let mut table = FrameTable::new("1-9x2,20".parse().unwrap(), "1,20".parse().unwrap());
         table.set(frame(3), Durable::Delivered);
         table.revise(frame(3));
         table.trouble_mut(frame(5)).failures = 2;

@@ -1,5 +1,7 @@
 //! What is shown of the farm. What only the orchestrator knows (telemetry, delivered files) it fills in.
 
+use std::collections::BTreeSet;
+
 use farmhand_protocol::farm::{
     AttemptView, BatchState, BatchView, FrameState, FrameView, JobDetail, JobState, JobView, NodeState,
     NodeView, Why,
@@ -9,7 +11,7 @@ use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
 use crate::farm::{Farm, Now};
 use crate::job::{Batch, Job};
 use crate::node::{AbsentNode, Unfit};
-use crate::schedule::{choose_blender, unfit, unfit_for};
+use crate::schedule::{choose_blender, unfit, unfit_for, waits_for};
 
 /// A mean or an ETA of fewer frames than this would mislead.
 const FRAMES_FOR_A_MEAN: u32 = 3;
@@ -23,15 +25,14 @@ impl Farm {
         let counts = job.frames.counts(rendering.len());
         let measured = counts.delivered >= FRAMES_FOR_A_MEAN;
         let mean_frame_ms = measured.then(|| job.render_ms / u64::from(counts.delivered));
-        let left = u64::from(counts.pending + counts.leased + counts.rendering);
-        let at_once = u64::from(rendering.len().max(1));
         let running = matches!(state, JobState::Running);
+        let eta = running.then(|| self.expected_end(job, &counts)).flatten();
         Some(JobView {
             id,
             name: job.name.clone(),
             user: job.spec.user.clone(),
             state,
-            reason: self.reason(job, now),
+            reason: self.reason(id, job, now),
             priority: job.priority,
             frames: job.frames.frames().clone(),
             skipped: job.spec.skipped.clone(),
@@ -44,9 +45,12 @@ impl Farm {
             started: job.started,
             ended: job.ended,
             mean_frame_ms,
-            eta_ms: mean_frame_ms
-                .filter(|_| running)
-                .map(|mean| mean * left.div_ceil(at_once)),
+            eta_ms: eta.map(|eta| eta.likely),
+            eta_early_ms: eta.map(|eta| eta.early),
+            eta_late_ms: eta.map(|eta| eta.late),
+            node_ms: (counts.delivered > 0).then_some(job.render_ms),
+            after: job.spec.after,
+            max_nodes: job.spec.max_nodes,
         })
     }
 
@@ -198,10 +202,10 @@ impl Farm {
     /// Why a job waits, failed, or goes where it goes.
     pub fn why(&self, id: JobId, now: Now) -> Option<Why> {
         let job = self.job(id)?;
-        let mut reasons: Vec<String> = self.reason(job, now).into_iter().collect();
+        let mut reasons: Vec<String> = self.reason(id, job, now).into_iter().collect();
         if !job.frames.is_settled() {
             reasons.extend(self.node_ids().filter_map(|node| {
-                let reason = self.reason_against(job, node, now)?;
+                let reason = self.reason_against(id, job, node, now)?;
                 Some(format!("{}: {}", self.node_name(node), reason.words()))
             }));
             let goes = self.batches_of(id).map(|(batch, held)| {
@@ -218,22 +222,31 @@ impl Farm {
     }
 
     /// One line: why a job does not go on, or how it failed.
-    fn reason(&self, job: &Job, now: Now) -> Option<String> {
+    fn reason(&self, id: JobId, job: &Job, now: Now) -> Option<String> {
         match job.state() {
             JobState::Failed => job.last_failure.as_ref().map(|failure| failure.message.clone()),
-            JobState::Waiting => Some(self.waits_for(job, now)),
+            JobState::Waiting => Some(self.waits_for(id, job, now)),
             JobState::Running | JobState::Paused | JobState::Completed | JobState::Cancelled => None,
         }
     }
 
-    fn waits_for(&self, job: &Job, now: Now) -> String {
+    fn waits_for(&self, id: JobId, job: &Job, now: Now) -> String {
+        match waits_for(self, job) {
+            Some((before, JobState::Failed | JobState::Cancelled)) => {
+                return format!(
+                    "waits for {before}, which did not complete: retry that one, or cancel this one"
+                );
+            }
+            Some((before, _)) => return format!("waits for {before} to complete"),
+            None => {}
+        }
         if self.nodes.is_empty() {
             return "no node has joined yet: start farmhand-agent on a machine and add its address"
                 .to_owned();
         }
         let against: Vec<Option<Unfit>> = self
             .node_ids()
-            .map(|node| self.reason_against(job, node, now))
+            .map(|node| self.reason_against(id, job, node, now))
             .collect();
         if against.iter().any(Option::is_none) {
             return "every suitable node is busy".to_owned();
@@ -263,14 +276,22 @@ impl Farm {
     }
 
     /// Why this node gets nothing of this job; nothing when it could.
-    fn reason_against(&self, job: &Job, node: NodeId, now: Now) -> Option<Unfit> {
+    fn reason_against(&self, id: JobId, job: &Job, node: NodeId, now: Now) -> Option<Unfit> {
         let Some(presence) = self.presence(node) else {
             return Some(Unfit::Silent);
         };
         let version = job.blender.or_else(|| choose_blender(self, now, job));
         unfit(self, now, node, presence)
-            .or_else(|| unfit_for(self, job, node, version))
+            .or_else(|| unfit_for(self, now, job, node, version))
+            .or_else(|| self.too_many_nodes(job, id, node))
             .or_else(|| version.is_none().then_some(Unfit::LacksBlender))
+    }
+
+    /// Whether as many other nodes work on a job as may.
+    fn too_many_nodes(&self, job: &Job, id: JobId, node: NodeId) -> Option<Unfit> {
+        let most = job.spec.max_nodes?;
+        let nodes: BTreeSet<NodeId> = self.batches_of(id).map(|(_, batch)| batch.node).collect();
+        (!nodes.contains(&node) && nodes.len() >= most as usize).then_some(Unfit::ManyNodes(most))
     }
 
     fn node_name(&self, id: NodeId) -> String {
@@ -288,6 +309,15 @@ impl Unfit {
             Self::Broken(problem) => problem.clone(),
             Self::Rests(reason) => format!("refused a batch a moment ago: {reason}"),
             Self::Excluded(reason) => format!("cannot render this job: {reason}"),
+            Self::Banned(until, reason) => {
+                let until = until.strftime("%H:%M:%S");
+                format!(
+                    "gets nothing of this job until {until} UTC, because it fails frames that others render: {reason}"
+                )
+            }
+            Self::TooSmall => "has too little memory for this scene".to_owned(),
+            Self::ManyNodes(1) => "this job may have one node at a time".to_owned(),
+            Self::ManyNodes(most) => format!("this job may have {most} nodes at a time"),
             Self::LacksTag(tag) => format!("lacks the tag {tag}"),
             Self::LacksBlender => "has no Blender of the job's version".to_owned(),
         }

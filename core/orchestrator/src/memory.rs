@@ -74,6 +74,9 @@ mod tests {
             written_by: None,
             tags: Vec::new(),
             batch_size: None,
+            after: None,
+            max_nodes: None,
+            preview: None,
         }))
     }
 

@@ -122,6 +122,9 @@ impl Submissions {
                 written_by: request.written_by,
                 tags: request.tags,
                 batch_size: request.batch_size,
+                after: request.after,
+                max_nodes: request.max_nodes,
+                preview: request.preview,
             })
         };
         match tokio::task::spawn_blocking(placing).await {
@@ -146,6 +149,9 @@ impl Submissions {
             written_by: ready.written_by,
             tags: Vec::new(),
             batch_size: None,
+            after: None,
+            max_nodes: None,
+            preview: None,
         };
         let submission = Submission {
             spec,
@@ -201,6 +207,12 @@ fn check(request: &SubmitJob) -> Result<(), SubmitError> {
     }
     if request.batch_size == Some(0) {
         return invalid("a batch has at least one frame".to_owned());
+    }
+    if request.max_nodes == Some(0) {
+        return invalid("a job has at least one node".to_owned());
+    }
+    if request.preview == Some(0) {
+        return invalid("a preview takes each Nth frame, N at least 1".to_owned());
     }
     if request.tags.len() > 32 || request.tags.iter().any(|tag| tag.is_empty() || tag.len() > 64) {
         return invalid("a job has at most 32 tags of 1 to 64 bytes".to_owned());

@@ -39,7 +39,7 @@ impl Touched {
             | Fact::JobForgotten { job } => {
                 self.jobs.insert(*job);
             }
-            Fact::NodeExcluded { job, node, .. } => {
+            Fact::NodeExcluded { job, node, .. } | Fact::NodeBanned { job, node, .. } => {
                 self.jobs.insert(*job);
                 self.nodes.insert(*node);
             }
@@ -114,6 +114,11 @@ impl Touched {
                 }
             }
             Sighting::NodeHeard { .. }
+            | Sighting::Revoking { .. }
+            | Sighting::RevokeEnded { .. }
+            | Sighting::MemoryNeeded { .. }
+            | Sighting::TimePassed
+            | Sighting::Planned(_)
             | Sighting::Dispatching { .. }
             | Sighting::Dispatched { .. }
             | Sighting::FetchEnded { .. } => {}

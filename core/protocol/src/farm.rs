@@ -39,6 +39,15 @@ pub struct SubmitJob {
     /// Frames of a batch; the scheduler's choice without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,
+    /// Nothing is rendered before this job is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<JobId>,
+    /// Nodes that may work on it at one time, at least 1; any number without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_nodes: Option<u32>,
+    /// The first, the last and each so-manieth frame are rendered before the others; at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<u32>,
     /// Who asks, for people to read.
     #[serde(default)]
     pub user: String,
@@ -233,6 +242,21 @@ pub struct JobView {
     /// Expected time to its end in milliseconds, from the third delivered frame on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta_ms: Option<u64>,
+    /// It hardly ends before that, in milliseconds from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_early_ms: Option<u64>,
+    /// It hardly takes longer than that, in milliseconds from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_late_ms: Option<u64>,
+    /// Render time of all delivered frames together, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_ms: Option<u64>,
+    /// The job that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<JobId>,
+    /// Nodes that may work on it at one time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_nodes: Option<u32>,
 }
 
 /// Answer of `GET /v1/jobs/{id}`.

@@ -47,6 +47,11 @@ pub(crate) fn job(id: u64, name: &str, state: JobState, counts: FrameCounts) -> 
         ended: state.has_ended().then(|| ago(600)),
         mean_frame_ms: Some(31_000),
         eta_ms: (state == JobState::Running).then_some(1_500_000),
+        eta_early_ms: None,
+        eta_late_ms: None,
+        node_ms: None,
+        after: None,
+        max_nodes: None,
     }
 }
 

@@ -375,6 +375,15 @@ pub(crate) struct SubmitArgs {
     /// Frames handed to a node at a time [default: the farm's choice].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_size: Option<u32>,
+    /// Wait until this job is completed.
+    #[arg(long, value_name = "JOB")]
+    pub(crate) after: Option<JobId>,
+    /// Nodes that may work on it at one time [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_nodes: Option<u32>,
+    /// Render the first, the last and each Nth frame before the others.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) preview: Option<u32>,
     /// Seconds without a sign from Blender after which a frame has failed.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) frame_timeout: Option<u32>,

@@ -92,10 +92,22 @@ pub(crate) fn describe(detail: &JobDetail) -> String {
             &format!("{} after {}", local(ended), words::duration(took)),
         );
     } else if let Some(eta) = job.eta_ms.filter(|_| !job.state.has_ended()) {
-        line("eta", &words::duration(Duration::from_millis(eta)));
+        let words = |ms| words::duration(Duration::from_millis(ms));
+        let range = job.eta_early_ms.zip(job.eta_late_ms);
+        let range = range.map(|(early, late)| format!(" ({} to {})", words(early), words(late)));
+        line("eta", &format!("{}{}", words(eta), range.unwrap_or_default()));
     }
     if let Some(mean) = job.mean_frame_ms {
         line("per frame", &words::duration(Duration::from_millis(mean)));
+    }
+    if let Some(all) = job.node_ms {
+        line("node time", &words::duration(Duration::from_millis(all)));
+    }
+    if let Some(before) = job.after {
+        line("after", &before.to_string());
+    }
+    if let Some(most) = job.max_nodes {
+        line("nodes", &format!("{most} at a time"));
     }
     describe_batches(&mut text, &detail.batches);
     describe_attempts(&mut text, &detail.attempts);

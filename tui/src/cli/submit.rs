@@ -75,6 +75,9 @@ fn asked(args: SubmitArgs) -> NewJob {
         },
         tags: args.tags,
         batch_size: args.batch_size,
+        after: args.after,
+        max_nodes: args.max_nodes,
+        preview: args.preview,
     }
 }
 

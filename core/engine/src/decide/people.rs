@@ -19,10 +19,13 @@ const GIVEN_UP: [Durable; 2] = [Durable::Failed, Durable::Cancelled];
 
 pub(super) fn decide(farm: &Farm, command: Command) -> Result<Decision, Refusal> {
     match command {
-        Command::Submit(spec) => Ok(Decision::default().fact(Fact::JobSubmitted {
-            job: farm.next_job(),
-            spec,
-        })),
+        Command::Submit(spec) => {
+            if let Some(before) = spec.after.filter(|before| !farm.jobs.contains_key(before)) {
+                return Err(Refusal::Invalid(format!("there is no job {before} to wait for")));
+            }
+            let job = farm.next_job();
+            Ok(Decision::default().fact(Fact::JobSubmitted { job, spec }))
+        }
         Command::CancelJob { job, frames } => {
             let open = find_job(farm, job)?.frames.in_states(&OPEN);
             let wanted = frames.map_or_else(|| open.clone(), |frames| frames.intersection(&open));
@@ -72,7 +75,7 @@ pub(super) fn decide(farm: &Farm, command: Command) -> Result<Decision, Refusal>
 }
 
 fn cancel_batch(farm: &Farm, id: BatchId) -> Result<Decision, Refusal> {
-    match farm.batches.get(&id) {
+    match farm.batches.get(id) {
         Some(batch) => Ok(cancel(farm, batch.job, &batch.open)),
         // It has ended by itself or was cancelled before: nothing of it is left to give up.
         None => farm
@@ -219,7 +222,7 @@ fn cancel(farm: &Farm, job: JobId, frames: &FrameSet) -> Decision {
             .seen
             .rendering
             .get(&id)
-            .is_some_and(|now| now.iter().any(|f| frames.contains(*f)));
+            .is_some_and(|now| now.keys().any(|f| frames.contains(*f)));
         if kept.is_empty() || rendering {
             if !kept.is_empty() {
                 decision = decision.fact(Fact::FramesReturned {
@@ -246,14 +249,13 @@ fn cancel(farm: &Farm, job: JobId, frames: &FrameSet) -> Decision {
 }
 
 /// Takes back what a batch has not started.
-fn take_back(farm: &Farm, id: BatchId, batch: &Batch) -> Decision {
+pub(super) fn take_back(farm: &Farm, id: BatchId, batch: &Batch) -> Decision {
     let rendering: FrameSet = farm
         .seen
         .rendering
         .get(&id)
         .into_iter()
-        .flatten()
-        .copied()
+        .flat_map(|frames| frames.keys().copied())
         .collect();
     let frames = batch.open.difference(&rendering);
     if frames.is_empty() {

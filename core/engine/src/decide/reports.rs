@@ -5,31 +5,38 @@ use std::time::Duration;
 
 use farmhand_protocol::agent::{BatchPhase, BatchReport, FailedFrame, FinishedFrame, NodeInfo};
 use farmhand_protocol::farm::BatchState;
-use farmhand_protocol::{BatchId, BatchKey, Blame, Failure, Frame, FrameSet, JobId, NodeId};
+use farmhand_protocol::{BatchId, BatchKey, Blame, Failure, FailureKind, Frame, FrameSet, JobId, NodeId};
 
 use super::Decision;
+use super::people::take_back;
 use crate::effect::Effect;
 use crate::event::Report;
 use crate::fact::{Fact, Sighting};
 use crate::farm::{Farm, Now};
-use crate::job::Batch;
+use crate::job::{Batch, Job};
 use crate::table::Durable;
 
 /// A node that refused a batch gets no other for so long.
 const REST: Duration = Duration::from_secs(5);
+
+/// Frames that a node fails one after the other, while other nodes render, before it is banned for the job.
+const STREAK: u32 = 2;
+
+/// The first ban; each further one for the same job is twice as long, up to an hour.
+const FIRST_BAN: Duration = Duration::from_secs(30);
 
 pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
     let nothing = Decision::default;
     match report {
         Report::NodeSeen { address, info } => seen(farm, address, info),
         Report::NodeHeard(node) => nothing().see(Sighting::NodeHeard { node }),
-        Report::BatchesListed { node, batches } => listed(farm, node, &batches),
+        Report::BatchesListed { node, batches } => listed(farm, now, node, &batches),
         Report::BatchAccepted(batch) => nothing().see(Sighting::Dispatched { batch }),
         Report::BatchRefused { batch, failure } => refused(farm, now, batch, failure),
         Report::BatchUnclear(batch) => {
             let list = farm
                 .batches
-                .get(&batch)
+                .get(batch)
                 .map(|batch| Effect::List { node: batch.node });
             list.into_iter()
                 .fold(nothing().see(Sighting::Dispatched { batch }), Decision::effect)
@@ -40,18 +47,18 @@ pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
         },
         Report::FrameFinished { batch, finished } => finish(farm, batch, finished),
         Report::FrameFailed { batch, failed } => match open_frame(farm, batch, failed.frame) {
-            Some(held) => fail(farm, batch, held, failed).and(close_if_done(batch, held, 1)),
+            Some(held) => fail(farm, now, batch, held, failed).and(close_if_done(batch, held, 1)),
             None => nothing(),
         },
-        Report::BatchEnded { batch, phase } => match farm.batches.get(&batch) {
+        Report::BatchEnded { batch, phase } => match farm.batches.get(batch) {
             // Everything was reported and is on its way: the last delivery closes the batch.
             Some(held) if phase == BatchPhase::Completed && farm.unrendered(batch, held) == 0 => nothing(),
             // Events may have been lost, or frames were left: the list has the truth.
             Some(held) => nothing().effect(Effect::List { node: held.node }),
             None => nothing(),
         },
-        Report::Revoked { batch, frames } => match farm.batches.get(&batch) {
-            Some(held) => return_frames(batch, held, &frames),
+        Report::Revoked { batch, frames } => match farm.batches.get(batch) {
+            Some(held) => return_frames(batch, held, &frames).see(Sighting::RevokeEnded { batch }),
             None => nothing(),
         },
         Report::Fetched { batch, finished } => fetched(farm, batch, finished),
@@ -60,9 +67,10 @@ pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
             frame,
             failure,
         } => match open_frame(farm, batch, frame) {
-            Some(held) => fail(farm, batch, held, FailedFrame { frame, failure })
+            Some(held) => fail(farm, now, batch, held, FailedFrame { frame, failure })
                 .see(Sighting::FetchEnded { batch, frame })
-                .and(close_if_done(batch, held, 1)),
+                .and(close_if_done(batch, held, 1))
+                .and(ask_the_twin(farm, batch)),
             None => nothing().see(Sighting::FetchEnded { batch, frame }),
         },
     }
@@ -70,9 +78,7 @@ pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
 
 /// The batch, if the frame is open in it.
 fn open_frame(farm: &Farm, batch: BatchId, frame: Frame) -> Option<&Batch> {
-    farm.batches
-        .get(&batch)
-        .filter(|batch| batch.open.contains(frame))
+    farm.batches.get(batch).filter(|batch| batch.open.contains(frame))
 }
 
 fn seen(farm: &Farm, address: String, info: Box<NodeInfo>) -> Decision {
@@ -116,13 +122,13 @@ fn move_away(farm: &Farm, node: NodeId, from: &str, to: String) -> Decision {
 }
 
 /// Compares an agent's list with what we think it has, and mends the difference.
-fn listed(farm: &Farm, node: NodeId, reports: &[BatchReport]) -> Decision {
+fn listed(farm: &Farm, now: Now, node: NodeId, reports: &[BatchReport]) -> Decision {
     let ours = reports.iter().filter(|report| report.key.farm == farm.id());
     let mut decision = Decision::default().see(Sighting::NodeHeard { node });
     for report in ours.clone() {
         let batch = report.key.batch;
-        decision = decision.and(match farm.batches.get(&batch).filter(|held| held.node == node) {
-            Some(held) => learn(farm, batch, held, report),
+        decision = decision.and(match farm.batches.get(batch).filter(|held| held.node == node) {
+            Some(held) => learn(farm, now, batch, held, report),
             None => Decision::default().effect(Effect::Drop { node, batch }),
         });
     }
@@ -151,7 +157,7 @@ fn listed(farm: &Farm, node: NodeId, reports: &[BatchReport]) -> Decision {
 }
 
 /// Takes everything from a report that we do not know yet.
-fn learn(farm: &Farm, batch: BatchId, held: &Batch, report: &BatchReport) -> Decision {
+fn learn(farm: &Farm, now: Now, batch: BatchId, held: &Batch, report: &BatchReport) -> Decision {
     let mut decision = Decision::default();
     let mut accounted = FrameSet::default();
     for finished in &report.finished {
@@ -165,7 +171,7 @@ fn learn(farm: &Farm, batch: BatchId, held: &Batch, report: &BatchReport) -> Dec
         .filter(|failed| held.open.contains(failed.frame))
     {
         accounted = accounted.union(&failed.frame.into());
-        decision = decision.and(fail(farm, batch, held, failed.clone()));
+        decision = decision.and(fail(farm, now, batch, held, failed.clone()));
         closed += 1;
     }
     if let Some(frame) = report.rendering.filter(|frame| held.open.contains(*frame)) {
@@ -192,7 +198,7 @@ fn finish(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
     if farm.seen.fetching.contains(&(batch, frame)) {
         return Decision::default();
     }
-    let Some(held) = farm.batches.get(&batch) else {
+    let Some(held) = farm.batches.get(batch) else {
         return Decision::default();
     };
     if held.delivered.contains(frame) {
@@ -206,6 +212,19 @@ fn finish(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
     let Some(job) = farm.jobs.get(&held.job).filter(|_| held.open.contains(frame)) else {
         return Decision::default();
     };
+    let twin = farm.batches.twin(batch);
+    if twin.is_some_and(|(twin, _)| farm.seen.fetching.contains(&(twin, frame))) {
+        return Decision::default(); // Both would be written to one place. If that fails, this one is asked.
+    }
+    let needs_more = farm
+        .seen
+        .memory
+        .get(&held.job)
+        .is_none_or(|most| *most < finished.peak_memory_bytes);
+    let needs = needs_more.then_some(Sighting::MemoryNeeded {
+        job: held.job,
+        bytes: finished.peak_memory_bytes,
+    });
     let fetch = Effect::Fetch {
         node: held.node,
         batch,
@@ -214,9 +233,15 @@ fn finish(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
         stem: job.spec.name.clone(),
         finished: Box::new(finished),
     };
-    Decision::default()
-        .see(Sighting::Fetching { batch, frame })
-        .effect(fetch)
+    let decision = needs.into_iter().fold(Decision::default(), Decision::see);
+    decision.see(Sighting::Fetching { batch, frame }).effect(fetch)
+}
+
+/// Its twin may have the frame that could not be had here: its list tells.
+fn ask_the_twin(farm: &Farm, batch: BatchId) -> Decision {
+    let twin = farm.batches.twin(batch);
+    let list = twin.map(|(_, twin)| Effect::List { node: twin.node });
+    list.into_iter().fold(Decision::default(), Decision::effect)
 }
 
 fn fetched(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
@@ -237,14 +262,19 @@ fn fetched(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
         files: finished.files,
         render_ms: finished.render_ms,
     };
-    ended
+    let decision = ended
         .fact(delivered)
         .effect(Effect::Acknowledge {
             node: held.node,
             batch,
             frame,
         })
-        .and(close_if_done(batch, held, 1))
+        .and(close_if_done(batch, held, 1));
+    match farm.batches.twin(batch) {
+        // The other one renders for nothing now.
+        Some((twin, other)) if other.open.contains(frame) => decision.and(close_if_done(twin, other, 1)),
+        _ => decision,
+    }
 }
 
 /// Ends a batch of whose open frames `closing` are closed by the facts before.
@@ -266,7 +296,7 @@ fn return_frames(batch: BatchId, held: &Batch, frames: &FrameSet) -> Decision {
 }
 
 fn refused(farm: &Farm, now: Now, batch: BatchId, failure: Failure) -> Decision {
-    let Some(held) = farm.batches.get(&batch) else {
+    let Some(held) = farm.batches.get(batch) else {
         return Decision::default();
     };
     let node = held.node;
@@ -285,37 +315,85 @@ fn refused(farm: &Farm, now: Now, batch: BatchId, failure: Failure) -> Decision 
             until: now.since_start + REST,
             failure,
         }),
-        Blame::Node | Blame::Scene => back.and(exclude(farm, held.job, node, &failure)),
+        Blame::Node | Blame::Scene => back.and(exclude(farm, held.job, node, &failure, None)),
     }
 }
 
 /// A failed attempt: the frame waits again, or has failed, or the whole job has.
-fn fail(farm: &Farm, batch: BatchId, held: &Batch, failed: FailedFrame) -> Decision {
+fn fail(farm: &Farm, now: Now, batch: BatchId, held: &Batch, failed: FailedFrame) -> Decision {
     let FailedFrame { frame, failure } = failed;
     let Some(job) = farm.jobs.get(&held.job) else {
         return Decision::default();
     };
     let failures = job.frames.trouble(frame).map_or(0, |trouble| trouble.failures) + 1;
     let blame = failure.kind.blame();
+    let renders_elsewhere = farm
+        .batches
+        .twin(batch)
+        .is_some_and(|(_, twin)| twin.open.contains(frame));
     let attempt = Fact::AttemptFailed {
         job: held.job,
         frame,
         batch,
         node: held.node,
         failure: failure.clone(),
-        last: blame == Blame::Unknown && failures >= farm.policy().attempts,
+        last: blame == Blame::Unknown && failures >= farm.policy().attempts && !renders_elsewhere,
     };
     let decision = Decision::default().fact(attempt);
-    if blame == Blame::Unknown {
-        decision
-    } else {
-        decision.and(exclude(farm, held.job, held.node, &failure))
+    let others_could = || could_try(farm, job, held.node).next().is_some();
+    match (blame, failure.kind) {
+        (Blame::Unknown, FailureKind::OutOfMemory) if others_could() => {
+            decision.and(exclude(farm, held.job, held.node, &failure, Some(frame)))
+        }
+        (Blame::Unknown, _) => decision.and(ban(farm, now, held, &failure)),
+        (Blame::Scene | Blame::Node, _) => {
+            decision.and(exclude(farm, held.job, held.node, &failure, Some(frame)))
+        }
     }
 }
 
-/// Gives a node nothing more of a job. Where two nodes have shown that the scene itself is at fault, or no
-/// node is left to try, the whole job fails: trying on would only take time from others.
-fn exclude(farm: &Farm, id: JobId, node: NodeId, failure: &Failure) -> Decision {
+/// Gives a node nothing of a job for a while when it fails one frame after the other, others render the
+/// job's frames, and others are there to do so.
+fn ban(farm: &Farm, now: Now, held: &Batch, failure: &Failure) -> Decision {
+    let Some(job) = farm.jobs.get(&held.job) else {
+        return Decision::default();
+    };
+    let streak = job.streaks.get(&held.node).copied().unwrap_or(0) + 1;
+    let others_render = could_try(farm, job, held.node).any(|other| job.pace.was_on(other));
+    if streak < STREAK || !others_render {
+        return Decision::default();
+    }
+    let times = job.bans.get(&held.node).map_or(0, |ban| ban.times);
+    let length = FIRST_BAN * 2_u32.pow(times.min(7));
+    let banned = Fact::NodeBanned {
+        job: held.job,
+        node: held.node,
+        until: now.wall + length.min(Duration::from_hours(1)),
+        failure: failure.clone(),
+    };
+    let here = farm
+        .batches_on(held.node)
+        .filter(|(_, other)| other.job == held.job);
+    here.fold(Decision::default().fact(banned), |decision, (id, other)| {
+        decision.and(take_back(farm, id, other))
+    })
+}
+
+/// Nodes other than this one that could render a job, busy or not.
+fn could_try<'a>(farm: &'a Farm, job: &'a Job, but: NodeId) -> impl Iterator<Item = NodeId> + 'a {
+    farm.node_ids().filter(move |other| {
+        let live = farm
+            .presence(*other)
+            .is_some_and(|presence| !presence.silent && presence.info.problem.is_none());
+        let drained = farm.node(*other).is_some_and(|node| node.drained);
+        *other != but && live && !drained && !job.excluded.contains_key(other)
+    })
+}
+
+/// Gives a node nothing more of a job, and takes back what it has of it. Where two nodes have shown that the
+/// scene itself is at fault, or no node is left to try, the whole job fails: trying on would only take time
+/// from others. `failed` is a frame that is dealt with already.
+fn exclude(farm: &Farm, id: JobId, node: NodeId, failure: &Failure, failed: Option<Frame>) -> Decision {
     let Some(job) = farm.jobs.get(&id) else {
         return Decision::default();
     };
@@ -324,18 +402,19 @@ fn exclude(farm: &Farm, id: JobId, node: NodeId, failure: &Failure) -> Decision 
         node,
         failure: failure.clone(),
     };
-    let decision = Decision::default().fact(excluded);
+    let mut decision = Decision::default().fact(excluded);
+    let failed = failed.map_or_else(FrameSet::default, FrameSet::from);
+    for (batch, held) in farm.batches_on(node).filter(|(_, held)| held.job == id) {
+        let rest = held.open.difference(&failed);
+        if !rest.is_empty() {
+            decision = decision.fact(Fact::FramesReturned { batch, frames: rest });
+        }
+        decision = decision.end_batch(batch, node, BatchState::Ended);
+    }
     let blames_scene = |failure: &Failure| failure.kind.blame() == Blame::Scene;
     let mut elsewhere = job.excluded.iter().filter(|(other, _)| **other != node);
     let scene_is_at_fault = blames_scene(failure) && elsewhere.any(|(_, shown)| blames_scene(shown));
-    let could_try = |other: NodeId| {
-        let live = farm
-            .presence(other)
-            .is_some_and(|presence| !presence.silent && presence.info.problem.is_none());
-        let drained = farm.node(other).is_some_and(|node| node.drained);
-        other != node && live && !drained && !job.excluded.contains_key(&other)
-    };
-    if !scene_is_at_fault && farm.node_ids().any(could_try) {
+    if !scene_is_at_fault && could_try(farm, job, node).next().is_some() {
         return decision;
     }
     let open = job.frames.in_states(&[Durable::Pending, Durable::Leased]);

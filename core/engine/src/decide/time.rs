@@ -14,7 +14,8 @@ pub(super) fn decide(farm: &Farm, now: Now) -> Decision {
         .copied()
         .filter(|node| lease_is_over(farm, *node, now))
         .collect();
-    silent.into_iter().fold(Decision::default(), |decision, node| {
+    let decision = Decision::default().see(Sighting::TimePassed);
+    silent.into_iter().fold(decision, |decision, node| {
         let lost = farm.batches_on(node).fold(decision, |decision, (id, batch)| {
             let decision = decision.fact(Fact::BatchLost { batch: id });
             give_up_after_losses(farm, batch)

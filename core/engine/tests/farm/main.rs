@@ -54,19 +54,14 @@ fn a_broken_scene_costs_one_attempt_on_each_of_two_nodes() {
     assert_eq!(world.state(job), JobState::Failed);
     let attempts = world.farm.job_detail(job, world.now()).unwrap().attempts;
     let nodes: BTreeSet<NodeId> = attempts.iter().map(|attempt| attempt.node).collect();
-    assert!(
-        nodes.len() >= 2 && attempts.len() <= 5,
-        "{} attempts on {} nodes",
-        attempts.len(),
-        nodes.len()
-    );
+    assert_eq!((attempts.len(), nodes.len()), (2, 2));
 }
 
 #[test]
 fn a_lost_nodes_frames_go_elsewhere_after_its_lease_and_its_late_answer_changes_nothing() {
     let mut world = World::new(2);
     let job = world.submit("1-10");
-    world.agents[0].up = false;
+    world.agents[0].die();
     while world.deliver_mail() {}
     for _ in 0..12 {
         world.pass(Duration::from_secs(1));
@@ -270,8 +265,7 @@ proptest! {
                 Step::LoseMail => world.mail.retain(|mail| matches!(mail, Report::BatchAccepted(_) | Report::BatchUnclear(_) | Report::Fetched { .. } | Report::FetchFailed { .. })),
                 Step::Work(n) => { world.work(n); }
                 Step::Kill(n) => {
-                    world.agents[n].up = false;
-                    world.agents[n].batches.values_mut().for_each(|held| held.interrupted = true);
+                    world.agents[n].die();
                 }
                 Step::Revive(n) => { world.agents[n].up = true; world.connect(n); }
                 Step::Pass(seconds) => world.pass(Duration::from_secs(seconds)),

@@ -1,11 +1,13 @@
 //! Who gets which frames, and what people are told about it.
 
-use farmhand_engine::{Command, Event};
-use farmhand_protocol::Device;
+use std::time::Duration;
+
+use farmhand_engine::{Command, Event, Report};
 use farmhand_protocol::agent::EngineInfo;
 use farmhand_protocol::farm::JobState;
+use farmhand_protocol::{Device, FrameSet};
 
-use crate::world::World;
+use crate::world::{World, node};
 
 fn engine(version: &str) -> EngineInfo {
     EngineInfo {
@@ -25,25 +27,152 @@ fn reason(world: &World, job: farmhand_protocol::JobId) -> String {
         .unwrap_or_default()
 }
 
-#[test]
-fn a_node_gets_a_batch_for_each_slot_and_the_next_one_when_it_renders_its_last_frame() {
+/// One agent of so many slots.
+fn one_agent(slots: u32) -> World {
     let mut world = World::new(0);
     world.add_agent();
-    world.connect_with(0, |info| info.slots = 2);
-    let job = world.submit("1-40");
-    assert_eq!(world.on(0, job), ["1-5", "6-10"]);
-    for _ in 0..3 {
-        world.work(0);
-        while world.deliver_mail() {}
-    }
-    assert_eq!(
-        world.on(0, job).len(),
-        2,
-        "two frames are left of the first batch"
-    );
+    world.connect_with(0, |info| info.slots = slots);
+    world
+}
+
+/// The agent renders one frame, and everybody hears of it.
+fn render(world: &mut World, n: usize) {
+    world.work(n);
+    while world.deliver_mail() {}
+    world.work(n);
+    while world.deliver_mail() {}
+}
+
+#[test]
+fn a_node_gets_few_frames_until_one_has_come_then_the_next_batch_while_it_renders_the_last() {
+    let mut world = one_agent(1);
+    let job = world.submit("1-4000");
+    assert_eq!(world.on(0, job), ["1-2"], "nothing was measured yet");
     world.work(0);
     while world.deliver_mail() {}
-    assert_eq!(world.on(0, job), ["1-5", "6-10", "11-15"]);
+    assert_eq!(world.on(0, job), ["1-2"], "the first frame may fail");
+    world.work(0);
+    while world.deliver_mail() {}
+    assert_eq!(world.on(0, job).len(), 2, "the last frame of the batch is next");
+    render(&mut world, 0);
+    // Frames of 10 ms: a batch for 30 s would have 3,000, and none has more than 500.
+    assert_eq!(world.on(0, job), ["3-4", "5-504"]);
+}
+
+#[test]
+fn a_batch_takes_the_target_time() {
+    let mut world = one_agent(1);
+    world.render_ms = 7_000;
+    let job = world.submit("1-100");
+    (0..3).for_each(|_| render(&mut world, 0));
+    let last = world.on(0, job).pop().unwrap();
+    assert_eq!(
+        last.parse::<FrameSet>().unwrap().len(),
+        4,
+        "{last}: 4 frames of 7 s in 30 s"
+    );
+}
+
+#[test]
+fn a_job_of_one_frame_takes_the_next_slot_that_finishes_its_frame() {
+    let mut world = one_agent(1);
+    world.render_ms = 5_000;
+    let long = world.submit("1-200");
+    (0..4).for_each(|_| render(&mut world, 0));
+    world.work(0);
+    while world.deliver_mail() {}
+    let short = world.submit("1");
+    while world.deliver_mail() {}
+    assert_eq!(world.on(0, short), ["1"]);
+    render(&mut world, 0); // Ends the frame of the long one, and begins the next.
+    assert_eq!(world.farm.rendering(short).to_string(), "1");
+    world.settle();
+    assert_eq!(
+        (world.state(long), world.state(short)),
+        (JobState::Completed, JobState::Completed)
+    );
+}
+
+#[test]
+fn the_last_frame_is_rendered_twice_where_its_node_takes_long_and_delivered_once() {
+    let mut world = World::new(0);
+    (0..2).for_each(|_| world.add_agent());
+    (0..2).for_each(|n| world.connect_with(n, |_| ()));
+    let job = world.submit("1-10");
+    while world.farm.job_view(job, world.now()).unwrap().counts.delivered < 8 {
+        (0..2).for_each(|n| render(&mut world, n));
+    }
+    // One of the two hangs in its frame.
+    let slow = (0..2)
+        .find(|n| world.agents[*n].rendering.is_some() || world.begin_frame(*n))
+        .unwrap();
+    while world.deliver_mail() {}
+    for _ in 0..60 {
+        world.pass(Duration::from_secs(1));
+        (0..2).for_each(|n| world.report(Report::NodeHeard(node(n))));
+        render(&mut world, 1 - slow);
+    }
+    assert_eq!(
+        world.state(job),
+        JobState::Completed,
+        "{:?}",
+        world.farm.why(job, world.now())
+    );
+    assert_eq!(world.delivered.len(), 10);
+    assert!(
+        world.agents[slow].rendering.is_none(),
+        "the other one was cancelled"
+    );
+}
+
+#[test]
+fn a_node_that_fails_what_others_render_is_banned_for_a_while() {
+    let mut world = World::new(3);
+    world.render_ms = 5_000;
+    let job = world.submit("1-200");
+    (0..6).for_each(|_| (0..3).for_each(|n| render(&mut world, n)));
+    world.bad_nodes.insert(0);
+    (0..4).for_each(|_| (0..3).for_each(|n| render(&mut world, n)));
+    let why = world.farm.why(job, world.now()).unwrap().reasons.join("\n");
+    assert!(why.contains("node-0: gets nothing of this job until"), "{why}");
+    assert_eq!(world.on(0, job).len(), 0);
+    world.bad_nodes.clear();
+    for _ in 0..31 {
+        world.pass(Duration::from_secs(1));
+        (0..3).for_each(|n| world.report(Report::NodeHeard(node(n))));
+    }
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.on(0, job).len(), 1, "it has another chance");
+    world.settle();
+    assert_eq!(world.state(job), JobState::Completed);
+}
+
+#[test]
+fn a_job_waits_for_another_and_a_preview_comes_first() {
+    let mut world = one_agent(1);
+    let first = world.submit("1-3");
+    let second = world.submit_with("1-100", |spec| {
+        spec.after = Some(first);
+        spec.preview = Some(50);
+    });
+    assert_eq!(reason(&world, second), "waits for j1 to complete");
+    while world.state(first) != JobState::Completed {
+        render(&mut world, 0);
+    }
+    assert_eq!(world.on(0, second), ["1,51"]);
+}
+
+#[test]
+fn a_job_has_no_more_nodes_than_it_may() {
+    let mut world = World::new(4);
+    let job = world.submit_with("1-100", |spec| spec.max_nodes = Some(2));
+    let busy = |world: &World| (0..4).filter(|n| !world.on(*n, job).is_empty()).count();
+    for _ in 0..5 {
+        assert_eq!(busy(&world), 2);
+        (0..4).for_each(|n| render(&mut world, n));
+    }
+    let why = world.farm.why(job, world.now()).unwrap().reasons.join("\n");
+    assert!(why.contains("this job may have 2 nodes at a time"), "{why}");
 }
 
 #[test]
@@ -86,7 +215,11 @@ fn a_higher_priority_goes_first_and_age_decides_among_equals() {
             frames: None,
         }))
         .unwrap();
-    assert_eq!((world.on(0, old).len(), world.on(0, young).len()), (1, 0));
+    assert_eq!(
+        (world.on(0, old).len(), world.on(0, young).len()),
+        (1, 0),
+        "age decides"
+    );
 }
 
 #[test]

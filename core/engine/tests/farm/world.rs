@@ -11,7 +11,7 @@ use farmhand_protocol::agent::{
     BatchPhase, BatchReport, EngineInfo, FailedFrame, FinishedFrame, FrameFile, Hardware, Load, NodeInfo,
     Proof, StartBatch,
 };
-use farmhand_protocol::farm::JobState;
+use farmhand_protocol::farm::{FrameState, JobState};
 use farmhand_protocol::{
     BatchId, BatchKey, BlobHash, BootId, Device, Epoch, EventId, Failure, FailureKind, FarmId, Frame,
     FrameSet, JobId, NodeId, PROTOCOL, RenderSettings, SceneHash,
@@ -23,7 +23,20 @@ use uuid::Uuid;
 #[derive(Default)]
 pub(crate) struct Agent {
     pub(crate) batches: BTreeMap<BatchId, Held>,
+    /// Batches in the order in which it renders them.
+    pub(crate) queue: Vec<BatchId>,
+    /// What it renders at the moment.
+    pub(crate) rendering: Option<(BatchId, Frame)>,
     pub(crate) up: bool,
+}
+
+impl Agent {
+    /// Its process dies: what it rendered is lost, what it has finished is not.
+    pub(crate) fn die(&mut self) {
+        self.up = false;
+        self.rendering = None;
+        self.batches.values_mut().for_each(|held| held.interrupted = true);
+    }
 }
 
 pub(crate) struct Held {
@@ -36,8 +49,9 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn report(&self, id: BatchId) -> BatchReport {
-        let phase = match (self.interrupted, self.waiting.is_empty()) {
+    pub(crate) fn report(&self, id: BatchId, rendering: Option<Frame>, render_ms: u64) -> BatchReport {
+        let is_idle = self.waiting.is_empty() && rendering.is_none();
+        let phase = match (self.interrupted, is_idle) {
             (true, _) => BatchPhase::Interrupted,
             (false, true) => BatchPhase::Completed,
             (false, false) => BatchPhase::Rendering,
@@ -53,8 +67,12 @@ impl Held {
             phase,
             frames: self.start.frames.clone(),
             waiting: self.waiting.iter().copied().collect(),
-            rendering: None,
-            finished: self.finished.iter().map(|frame| finished(*frame)).collect(),
+            rendering,
+            finished: self
+                .finished
+                .iter()
+                .map(|frame| finished(*frame, render_ms))
+                .collect(),
             acknowledged: self.acknowledged.iter().copied().collect(),
             failed: self
                 .failed
@@ -69,7 +87,7 @@ impl Held {
     }
 }
 
-fn finished(frame: Frame) -> FinishedFrame {
+fn finished(frame: Frame, render_ms: u64) -> FinishedFrame {
     let path = format!("{:04}.png", frame.get().abs()).parse().unwrap();
     let files = vec![FrameFile {
         path,
@@ -80,7 +98,7 @@ fn finished(frame: Frame) -> FinishedFrame {
     FinishedFrame {
         frame,
         files,
-        render_ms: 10,
+        render_ms,
         peak_memory_bytes: 0,
         device: Device::Cpu,
         film: None,
@@ -98,6 +116,10 @@ pub(crate) struct World {
     pub(crate) delivered: BTreeMap<(JobId, Frame, u32), u32>,
     pub(crate) bad_frames: BTreeSet<i32>,
     pub(crate) bad_scene: bool,
+    /// What agents say a frame took.
+    pub(crate) render_ms: u64,
+    /// Agents on which every frame fails.
+    pub(crate) bad_nodes: BTreeSet<usize>,
 }
 
 pub(crate) fn node(n: usize) -> NodeId {
@@ -122,6 +144,8 @@ impl World {
             delivered: BTreeMap::new(),
             bad_frames: BTreeSet::new(),
             bad_scene: false,
+            render_ms: 10,
+            bad_nodes: BTreeSet::new(),
         };
         (0..agents).for_each(|n| world.connect(n));
         world
@@ -194,6 +218,11 @@ impl World {
                     failed: BTreeMap::new(),
                     interrupted: false,
                 };
+                let place = held
+                    .start
+                    .before
+                    .and_then(|before| agent.queue.iter().position(|id| *id == before));
+                agent.queue.insert(place.unwrap_or(agent.queue.len()), id);
                 agent.batches.entry(id).or_insert(held);
                 self.mail.push_back(Report::BatchAccepted(id));
             }
@@ -223,6 +252,8 @@ impl World {
                 let agent = self.agent(to);
                 if agent.up {
                     agent.batches.remove(&batch);
+                    agent.queue.retain(|waiting| *waiting != batch);
+                    agent.rendering = agent.rendering.filter(|(rendering, _)| *rendering != batch);
                 }
             }
             Effect::Fetch {
@@ -273,9 +304,14 @@ impl World {
     }
 
     pub(crate) fn list(&mut self, id: NodeId) {
+        let render_ms = self.render_ms;
         let agent = self.agent(id);
         if agent.up {
-            let batches = agent.batches.iter().map(|(id, held)| held.report(*id)).collect();
+            let reports = agent.batches.iter().map(|(id, held)| {
+                let now = agent.rendering.filter(|(batch, _)| batch == id);
+                held.report(*id, now.map(|(_, frame)| frame), render_ms)
+            });
+            let batches = reports.collect();
             self.mail.push_back(Report::BatchesListed { node: id, batches });
         }
     }
@@ -320,21 +356,48 @@ impl World {
         self.list(node(n));
     }
 
-    /// The agent renders one frame of its first batch that has one.
+    /// The agent begins the next frame, or ends the one that it renders.
     pub(crate) fn work(&mut self, n: usize) -> bool {
-        let (bad_frames, bad_scene) = (self.bad_frames.clone(), self.bad_scene);
+        if self.agents[n].rendering.is_some() {
+            self.finish_frame(n);
+            return true;
+        }
+        self.begin_frame(n)
+    }
+
+    pub(crate) fn begin_frame(&mut self, n: usize) -> bool {
         let agent = &mut self.agents[n];
-        if !agent.up {
+        if !agent.up || agent.rendering.is_some() {
             return false;
         }
-        let next = agent
+        let can_begin = |id: &&BatchId| {
+            let held = agent.batches.get(*id);
+            held.is_some_and(|held| !held.waiting.is_empty() && !held.interrupted)
+        };
+        let Some(&batch) = agent.queue.iter().find(can_begin) else {
+            return false;
+        };
+        let frame = agent
             .batches
-            .iter_mut()
-            .find(|(_, held)| !held.waiting.is_empty() && !held.interrupted);
-        let Some((&batch, held)) = next else { return false };
-        let frame = held.waiting.pop_front().unwrap();
+            .get_mut(&batch)
+            .unwrap()
+            .waiting
+            .pop_front()
+            .unwrap();
+        agent.rendering = Some((batch, frame));
         self.mail.push_back(Report::FrameStarted { batch, frame });
-        let kind = match (bad_scene, bad_frames.contains(&frame.get())) {
+        true
+    }
+
+    fn finish_frame(&mut self, n: usize) {
+        let (is_bad, render_ms) = (self.bad_frames.clone(), self.render_ms);
+        let (bad_scene, bad_node) = (self.bad_scene, self.bad_nodes.contains(&n));
+        let agent = &mut self.agents[n];
+        let Some((batch, frame)) = agent.rendering.take() else {
+            return;
+        };
+        let held = agent.batches.get_mut(&batch).unwrap();
+        let kind = match (bad_scene, bad_node || is_bad.contains(&frame.get())) {
             (true, _) => Some(FailureKind::NoCamera),
             (false, true) => Some(FailureKind::BlenderKilled),
             (false, false) => None,
@@ -342,6 +405,9 @@ impl World {
         if let Some(kind) = kind {
             let failure = Failure::new(kind, "broken");
             held.failed.insert(frame, failure.clone());
+            if bad_scene {
+                held.waiting.clear(); // A real agent ends such a batch.
+            }
             self.mail.push_back(Report::FrameFailed {
                 batch,
                 failed: FailedFrame { frame, failure },
@@ -350,16 +416,17 @@ impl World {
             held.finished.insert(frame);
             self.mail.push_back(Report::FrameFinished {
                 batch,
-                finished: finished(frame),
+                finished: finished(frame, render_ms),
             });
         }
         if held.waiting.is_empty() {
-            self.mail.push_back(Report::BatchEnded {
-                batch,
-                phase: BatchPhase::Completed,
-            });
+            let phase = if bad_scene {
+                BatchPhase::Failed
+            } else {
+                BatchPhase::Completed
+            };
+            self.mail.push_back(Report::BatchEnded { batch, phase });
         }
-        true
     }
 
     pub(crate) fn deliver_mail(&mut self) -> bool {
@@ -431,6 +498,7 @@ impl World {
     }
 
     pub(crate) fn check(&self) {
+        self.check_batches();
         for ((job, frame, revision), times) in &self.delivered {
             assert_eq!(
                 *times, 1,
@@ -443,6 +511,29 @@ impl World {
                 view.counts.total(),
                 view.frames.len(),
                 "{id} counts every frame once"
+            );
+        }
+    }
+
+    /// A frame is on one node, or on two of which one is a copy; and nothing that is delivered is on any.
+    fn check_batches(&self) {
+        let mut on: BTreeMap<(JobId, Frame), u32> = BTreeMap::new();
+        for batch in self
+            .farm
+            .job_ids()
+            .flat_map(|id| self.farm.job_detail(id, self.now()).unwrap().batches)
+        {
+            let running = self.farm.batch(batch.id).filter(|batch| batch.ended.is_none());
+            for frame in running.iter().flat_map(|batch| batch.open.iter()) {
+                *on.entry((batch.job, frame)).or_default() += 1;
+            }
+        }
+        for ((job, frame), nodes) in on {
+            let state = &self.farm.frame_views(job, &frame.into())[0].state;
+            assert!(nodes <= 2, "{job} frame {frame} is on {nodes} nodes");
+            assert!(
+                matches!(state, FrameState::Leased | FrameState::Rendering),
+                "{job} frame {frame} is {state:?} and on a node"
             );
         }
     }
@@ -464,6 +555,9 @@ impl World {
             written_by: None,
             tags: Vec::new(),
             batch_size: None,
+            after: None,
+            max_nodes: None,
+            preview: None,
         };
         change(&mut spec);
         self.tell(Event::Command(Command::Submit(Box::new(spec))))

@@ -163,6 +163,9 @@ pub(crate) fn job(name: &str, frames: &str, scene: SceneHash) -> Value {
         written_by: None,
         tags: Vec::new(),
         batch_size: None,
+        after: None,
+        max_nodes: None,
+        preview: None,
         user: "ana".to_owned(),
     };
     json!(request)

@@ -1,0 +1,83 @@
+//! Whether a node can render at all, and whether it can render a job.
+
+use std::collections::BTreeMap;
+
+use farmhand_protocol::{BlenderVersion, Failure, NodeId};
+
+use crate::farm::{Farm, Now};
+use crate::job::Job;
+use crate::node::{Presence, Unfit};
+
+/// Why a node can take nothing at the moment, whatever the job.
+pub(crate) fn unfit(farm: &Farm, now: Now, node: NodeId, presence: &Presence) -> Option<Unfit> {
+    if farm.node(node).is_some_and(|node| node.drained) {
+        return Some(Unfit::Drained);
+    }
+    if presence.silent {
+        return Some(Unfit::Silent);
+    }
+    if !presence.info.probed {
+        return Some(Unfit::Probing);
+    }
+    if let Some(problem) = &presence.info.problem {
+        return Some(Unfit::Broken(problem.clone()));
+    }
+    match &presence.rests {
+        Some((until, failure)) if *until > now.since_start => Some(Unfit::Rests(failure.message.clone())),
+        _ => None,
+    }
+}
+
+/// Why a node cannot render this job, even when it has room. `version` is the Blender that it must have.
+pub(crate) fn unfit_for(
+    farm: &Farm,
+    now: Now,
+    job: &Job,
+    node: NodeId,
+    version: Option<BlenderVersion>,
+) -> Option<Unfit> {
+    if let Some(Failure { message, .. }) = job.excluded.get(&node) {
+        return Some(Unfit::Excluded(message.clone()));
+    }
+    if let Some(ban) = job.bans.get(&node).filter(|ban| ban.until > now.wall) {
+        return Some(Unfit::Banned(ban.until, ban.failure.message.clone()));
+    }
+    let info = &farm.presence(node)?.info;
+    let known_too_small = farm
+        .node(node)
+        .is_some_and(|node| node.too_small_for.contains(&job.spec.scene));
+    if known_too_small {
+        return Some(Unfit::TooSmall);
+    }
+    if let Some(tag) = job.spec.tags.iter().find(|tag| !info.tags.contains(tag)) {
+        return Some(Unfit::LacksTag(tag.clone()));
+    }
+    let has = |version| info.engines.iter().any(|engine| engine.version == version);
+    version
+        .filter(|version| !has(*version))
+        .map(|_| Unfit::LacksBlender)
+}
+
+/// The Blender for all frames of a job: the scene's own series, else the lowest newer one that a node has,
+/// else, only where that is allowed, the newest older one. Of one series the most common version, then the
+/// newest.
+pub(crate) fn choose_blender(farm: &Farm, now: Now, job: &Job) -> Option<BlenderVersion> {
+    let live = farm.seen.nodes.iter().filter(|(id, presence)| {
+        unfit(farm, now, **id, presence).is_none() && unfit_for(farm, now, job, **id, None).is_none()
+    });
+    let mut versions: BTreeMap<BlenderVersion, usize> = BTreeMap::new();
+    for engine in live.flat_map(|(_, presence)| &presence.info.engines) {
+        *versions.entry(engine.version).or_default() += 1;
+    }
+    let wanted = job.spec.written_by.map_or((0, 0), BlenderVersion::series);
+    let series = versions.keys().map(|version| version.series());
+    let newer = series.clone().filter(|series| *series >= wanted).min();
+    let older = series.max().filter(|_| job.spec.settings.allow_older_blender);
+    let series = newer.or(older)?;
+    let of_series = versions
+        .into_iter()
+        .filter(|(version, _)| version.series() == series);
+    of_series
+        .max_by_key(|(version, nodes)| (*nodes, *version))
+        .map(|(version, _)| version)
+}

@@ -1,0 +1,187 @@
+//! The end of a job: idle nodes get what slow ones have not begun, then a copy of what these render.
+
+use farmhand_protocol::{BatchId, Frame, FrameSet, NodeId};
+
+use super::assign::Assignment;
+use super::room::{Place, Room, rest_of, unbegun};
+use super::{Open, Plan, unfit_for};
+
+/// Idle nodes that are helped in one plan; the others a moment later.
+const HELPERS: usize = 1024;
+/// Frames that are done in so many seconds are not worth a message.
+const SOON: f64 = 0.5;
+/// A copy must be done in this part of the time that the original still takes: it costs a node's work.
+const WORTH_A_COPY: f64 = 0.75;
+
+/// Frames that wait on a node while another idles.
+struct Waiting {
+    /// Seconds until the last of them is done there.
+    seconds: f64,
+    node: NodeId,
+    batch: BatchId,
+    frames: FrameSet,
+}
+
+/// A frame that is the last of its batch.
+struct Last {
+    /// Seconds until it is done.
+    seconds: f64,
+    elapsed: f64,
+    node: NodeId,
+    batch: BatchId,
+    frame: Frame,
+}
+
+impl Plan<'_> {
+    pub(super) fn mend_the_tail(&mut self) {
+        let is_idle = |node: &&NodeId| {
+            self.rooms
+                .get(*node)
+                .is_some_and(|room| room.place() == Place::Free)
+        };
+        let mut idle: Vec<NodeId> = self.planned.wanting.iter().filter(is_idle).copied().collect();
+        if idle.is_empty() {
+            return;
+        }
+        idle.sort_by(|a, b| {
+            let speed = |node: &NodeId| self.farm.speeds.factor(*node);
+            speed(b).total_cmp(&speed(a)).then(a.cmp(b))
+        });
+        idle.truncate(HELPERS);
+        let jobs = self.jobs.as_ref().map_or(0, Vec::len);
+        for index in 0..jobs {
+            if idle.is_empty() {
+                return;
+            }
+            self.take_back(index, &mut idle);
+            self.copy(index, &mut idle);
+        }
+    }
+
+    /// Takes back half of what waits on the slowest nodes; it goes to idle ones once it is back.
+    fn take_back(&mut self, index: usize, idle: &mut Vec<NodeId>) {
+        let Some(open) = self.jobs.as_ref().and_then(|jobs| jobs.get(index)) else {
+            return;
+        };
+        let mut waiting = self.waiting_of(open);
+        waiting.sort_by(|a, b| a.seconds.total_cmp(&b.seconds)); // The longest wait is taken from the end.
+        let mut revoked = Vec::new();
+        idle.retain(|helper| {
+            let Some(longest) = waiting.last() else {
+                return true;
+            };
+            let suits = *helper != longest.node && self.suits(open, *helper, longest.frames.last());
+            if !suits || self.seconds_on(open, *helper) + SOON >= longest.seconds * 0.9 {
+                return true;
+            }
+            if let Some(longest) = waiting.pop() {
+                revoked.push(longest);
+            }
+            false
+        });
+        for Waiting {
+            node, batch, frames, ..
+        } in revoked
+        {
+            let keep = frames.len() / 2;
+            let back = (keep..frames.len()).filter_map(|n| frames.nth(n)).collect();
+            self.revoke(node, batch, back);
+        }
+    }
+
+    fn waiting_of(&self, open: &Open<'_>) -> Vec<Waiting> {
+        let farm = self.farm;
+        let batches = farm.batches_of(open.id).filter_map(|(id, held)| {
+            let frames = unbegun(farm, id, held);
+            let presence = farm.presence(held.node).filter(|_| !frames.is_empty())?;
+            // Before a node has accepted it, or while it takes others back, it is left alone.
+            if farm.seen.dispatching.contains(&id) || farm.seen.revoking.contains_key(&id) {
+                return None;
+            }
+            let room = Room::of(farm, self.now, held.node, presence);
+            Some(Waiting {
+                seconds: room.seconds_for_all(),
+                node: held.node,
+                batch: id,
+                frames,
+            })
+        });
+        batches.collect()
+    }
+
+    /// Gives idle nodes copies of the frames that take longest.
+    fn copy(&mut self, index: usize, idle: &mut Vec<NodeId>) {
+        let Some(open) = self.jobs.as_ref().and_then(|jobs| jobs.get(index)) else {
+            return;
+        };
+        if !open.source.is_empty() || open.job.paused {
+            return;
+        }
+        let mut last = self.last_of(open);
+        last.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        let mut copies = Vec::new();
+        idle.retain(|helper| {
+            let Some(longest) = last.last() else { return true };
+            let place = open.job.frames.place(longest.frame);
+            let seconds = open.job.pace.seconds(&self.farm.speeds, *helper, place);
+            let is_worth_it = seconds.is_some_and(|seconds| seconds + SOON < longest.seconds * WORTH_A_COPY);
+            let suits = *helper != longest.node && self.suits(open, *helper, Some(longest.frame));
+            if !is_worth_it || !suits || !open.job.pace.was_on(*helper) {
+                return true;
+            }
+            if let Some(longest) = last.pop() {
+                copies.push((*helper, longest));
+            }
+            false
+        });
+        for (helper, last) in copies {
+            let name = self
+                .farm
+                .node(last.node)
+                .map_or_else(String::new, |node| node.name.clone());
+            let why = format!(
+                "idle, and should be done before {name}, which has rendered it for {:.0} s",
+                last.elapsed
+            );
+            let assignment = Assignment {
+                frames: last.frame.into(),
+                why,
+                copy_of: Some(last.batch),
+                before: None,
+            };
+            self.assign(index, helper, assignment);
+        }
+    }
+
+    fn last_of(&self, open: &Open<'_>) -> Vec<Last> {
+        let farm = self.farm;
+        let batches = farm.batches_of(open.id).filter_map(|(id, held)| {
+            let frames = farm.seen.rendering.get(&id)?;
+            let (&frame, &since) = frames.iter().next()?;
+            let is_alone = held.open.len() == 1 && held.open.contains(frame);
+            if !is_alone || held.copy_of.is_some() || farm.batches.twin(id).is_some() {
+                return None;
+            }
+            let usual = open
+                .job
+                .pace
+                .seconds(&farm.speeds, held.node, open.job.frames.place(frame))?;
+            Some(Last {
+                seconds: rest_of(usual, self.now, since),
+                elapsed: self.now.since_start.saturating_sub(since).as_secs_f64(),
+                node: held.node,
+                batch: id,
+                frame,
+            })
+        });
+        batches.collect()
+    }
+
+    fn suits(&self, open: &Open<'_>, node: NodeId, frame: Option<Frame>) -> bool {
+        let trouble = frame.and_then(|frame| open.job.frames.trouble(frame));
+        let crowded = open.nodes.as_ref().zip(open.job.spec.max_nodes);
+        !trouble.is_some_and(|trouble| trouble.nodes.contains(&node))
+            && !crowded.is_some_and(|(nodes, most)| !nodes.contains(&node) && nodes.len() >= most as usize)
+            && unfit_for(self.farm, self.now, open.job, node, open.version).is_none()
+    }
+}
