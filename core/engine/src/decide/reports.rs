@@ -158,7 +158,10 @@ fn listed(farm: &Farm, now: Now, node: NodeId, reports: &[BatchReport]) -> Decis
 
 /// Takes everything from a report that we do not know yet.
 fn learn(farm: &Farm, now: Now, batch: BatchId, held: &Batch, report: &BatchReport) -> Decision {
-    let mut decision = Decision::default();
+    // What was being taken back is in the list by now, or was never asked for.
+    let revoking = farm.seen.revoking.contains_key(&batch);
+    let ended = revoking.then_some(Sighting::RevokeEnded { batch });
+    let mut decision = ended.into_iter().fold(Decision::default(), Decision::see);
     let mut accounted = FrameSet::default();
     for finished in &report.finished {
         accounted = accounted.union(&finished.frame.into());

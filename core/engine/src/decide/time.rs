@@ -14,7 +14,14 @@ pub(super) fn decide(farm: &Farm, now: Now) -> Decision {
         .copied()
         .filter(|node| lease_is_over(farm, *node, now))
         .collect();
-    let decision = Decision::default().see(Sighting::TimePassed);
+    let forgotten = farm.seen.revoking.iter().filter(|(_, (_, since))| {
+        // The answer is lost; the node's list will tell what became of it.
+        now.since_start.saturating_sub(*since) > farm.policy().lease
+    });
+    let decision = forgotten.fold(Decision::default(), |decision, (batch, _)| {
+        decision.see(Sighting::RevokeEnded { batch: *batch })
+    });
+    let decision = decision.see(Sighting::TimePassed);
     silent.into_iter().fold(decision, |decision, node| {
         let lost = farm.batches_on(node).fold(decision, |decision, (id, batch)| {
             let decision = decision.fact(Fact::BatchLost { batch: id });

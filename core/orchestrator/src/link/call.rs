@@ -117,7 +117,6 @@ impl Link {
 
     async fn take_frames_back(&self, batch: BatchId, frames: FrameSet) {
         match self.agent.revoke(self.key(batch), frames).await {
-            Ok(frames) if frames.is_empty() => {}
             Ok(frames) => self.report(Report::Revoked { batch, frames }).await,
             Err(error) => {
                 tracing::debug!(%error, %batch, "frames not taken back");
