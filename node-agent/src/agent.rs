@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use farmhand_http::{Access, EventLog, ListenError, bind, serve};
 use farmhand_protocol::agent::{AgentEvent, BatchPhase, Joining, NodeInfo};
-use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, PROTOCOL};
+use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, NodeId, PROTOCOL};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -266,13 +266,16 @@ impl Agent {
                     farm: request.farm,
                     batch: request.batch,
                 };
-                tracing::info!(%key, job = %request.job, frames = %request.frames, "batch accepted");
+                tracing::info!(farm = %key.farm, batch = %key.batch, job = %request.job,
+                    frames = %request.frames, "batch accepted");
                 (self.spool.accept(key, &request), None)
             }
             Change::Phase(key, phase) => (Ok(()), Some(AgentEvent::BatchPhase { key, phase })),
             Change::Started(key, frame) => (Ok(()), Some(AgentEvent::FrameStarted { key, frame })),
             Change::Finished(key, finished) => {
                 self.metrics.finished(&finished);
+                tracing::info!(farm = %key.farm, batch = %key.batch, frame = finished.frame.get(),
+                    render_ms = finished.render_ms, "frame finished");
                 let done = self.spool.finished(key, &finished);
                 (done, Some(AgentEvent::FrameFinished { key, finished }))
             }
@@ -296,7 +299,7 @@ impl Agent {
                 if phase == BatchPhase::Cancelled {
                     done = done.and_then(|()| self.spool.remove_frames(key));
                 }
-                tracing::info!(%key, ?phase, "batch ended");
+                tracing::info!(farm = %key.farm, batch = %key.batch, ?phase, "batch ended");
                 (done, Some(AgentEvent::BatchEnded { key, phase }))
             }
             Change::Forgotten(key) => (self.spool.remove(key), None),
@@ -443,6 +446,11 @@ async fn beat(agent: Arc<Agent>) {
 }
 
 impl Running {
+    /// Which node it is.
+    pub fn node_id(&self) -> NodeId {
+        self.agent.folder.id()
+    }
+
     /// Takes no new frames, lets running ones end within the grace time, ends and reaps every Blender, then
     /// stops listening.
     pub async fn shutdown(self) {

@@ -1,20 +1,18 @@
 //! `farmhand-agent`: reads what it is told, starts an [`Agent`], and stops it on a signal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
 use farmhand_agent::{Advertised, Agent, Config, PathMap, default_data_folder};
 use farmhand_http::{FarmAddress, Limits, Tokens};
+use farmhand_observe::LogArgs;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 /// Lets a Farmhand orchestrator render with this machine's Blender.
 ///
@@ -46,6 +44,17 @@ enum Command {
     ///
     /// Needs Python 3.11 with its venv module, 1 GB of disk, and the network. Run again, it only checks.
     Setup,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write the pages of all commands to a folder
+    Man {
+        /// Write farmhand-agent.1 and so on there
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +150,9 @@ struct Run {
     /// Seconds that running frames get to end when the agent is told to stop
     #[arg(long, env = "FARMHAND_GRACE", default_value_t = 8, value_name = "SECONDS")]
     grace: u64,
+
+    #[command(flatten)]
+    logs: LogArgs,
 }
 
 fn main() -> ExitCode {
@@ -157,10 +169,13 @@ fn main() -> ExitCode {
 fn begin(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Some(Command::Setup) => setup(),
+        Some(Command::Completions { shell }) => Ok(completions(shell)),
+        Some(Command::Man { dir }) => man(dir.as_deref()),
         None => {
+            let logs = cli.run.logs.clone();
             let config = config(cli.run)?;
             let runtime = tokio::runtime::Runtime::new()?;
-            let code = runtime.block_on(run(config));
+            let code = runtime.block_on(run(config, &logs));
             // What still runs on blocking threads is of no use to anyone any more.
             runtime.shutdown_timeout(Duration::from_millis(200));
             code
@@ -206,12 +221,13 @@ fn config(run: Run) -> Result<Config> {
     })
 }
 
-async fn run(config: Config) -> Result<ExitCode> {
+async fn run(config: Config, logs: &LogArgs) -> Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let _log = log_to(&config.data.join("logs"))?;
+    let logs = farmhand_observe::start(logs, &config.data.join("logs"), "agent", true)?;
     let data = config.data.clone();
     let running = Agent::start(config).await?;
+    logs.every_line("node", &running.node_id().to_string());
     tracing::info!(
         "listening on http://{}, data in {}",
         running.address,
@@ -230,31 +246,24 @@ async fn run(config: Config) -> Result<ExitCode> {
     }
 }
 
-/// Logs to stderr, and to daily files of which the last seven are kept.
-fn log_to(folder: &Path) -> Result<tracing_appender::non_blocking::WorkerGuard> {
-    std::fs::create_dir_all(folder)
-        .wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
-    let file = tracing_appender::rolling::Builder::new()
-        .rotation(tracing_appender::rolling::Rotation::DAILY)
-        .filename_prefix("agent")
-        .filename_suffix("log")
-        .max_log_files(7)
-        .build(folder)
-        .wrap_err_with(|| format!("cannot write logs to {}", folder.display()))?;
-    let (file, guard) = tracing_appender::non_blocking(file);
-    let filter = || EnvFilter::try_from_env("FARMHAND_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let to_file = tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .with_writer(file);
-    let to_stderr = tracing_subscriber::fmt::layer()
-        .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    tracing_subscriber::registry()
-        .with(to_file.with_filter(filter()))
-        .with(to_stderr.with_filter(filter()))
-        .init();
-    Ok(guard)
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "farmhand-agent", &mut script);
+    let _closed = io::stdout().write_all(&script);
+    ExitCode::SUCCESS
+}
+
+fn man(folder: Option<&Path>) -> Result<ExitCode> {
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).wrap_err_with(|| format!("cannot make {}", folder.display()))?;
+        clap_mangen::generate_to(Cli::command(), folder)
+            .wrap_err_with(|| format!("cannot write pages to {}", folder.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    let _closed = io::stdout().write_all(&page);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn setup() -> Result<ExitCode> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use farmhand_protocol::agent::{AgentEvent, FailedFrame, FinishedFrame, FrameFile, Progress, StartBatch};
 use farmhand_protocol::{BatchKey, BlobHash, Failure, FailureKind, FarmId, Frame, TreePath};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::agent::{Agent, Live};
 use crate::blender::{Loaded, NoFrame, Rendered, Sign, Warm, Watch};
@@ -30,7 +31,11 @@ pub(crate) async fn run(agent: Arc<Agent>, slot: u32) {
     loop {
         tokio::select! {
             request = next(&agent, slot) => {
-                Slot { agent: &agent, number: slot, warm: &mut warm }.batch(&request).await;
+                let span = tracing::info_span!("batch", farm = %request.farm, batch = %request.batch,
+                    job = %request.job, slot);
+                let mut slot = Slot { agent: &agent, number: slot, warm: &mut warm };
+                slot.batch(&request).instrument(span).await;
+                let slot = slot.number;
                 agent.change(|batches| ((), batches.slot_free(slot)));
             }
             () = agent.stopping.cancelled() => break,
@@ -111,7 +116,7 @@ impl Slot<'_> {
                     }
                 }
                 Err(NoFrame::Failed(failure)) => {
-                    tracing::warn!(%key, %frame, kind = ?failure.kind, "{}", failure.message);
+                    tracing::warn!(frame = frame.get(), kind = ?failure.kind, "{}", failure.message);
                     let failed = FailedFrame { frame, failure };
                     self.agent
                         .change(|batches| ((), batches.frame_failed(self.number, failed)));
@@ -204,6 +209,8 @@ struct Teller<'a> {
     slot: u32,
     progress: Progress,
     began: Instant,
+    /// No scene had to be loaded for the frame.
+    is_warm: bool,
     told: Option<Instant>,
 }
 
@@ -225,6 +232,7 @@ impl<'a> Teller<'a> {
             slot,
             progress,
             began: Instant::now(),
+            is_warm: true,
             told: None,
         }
     }
@@ -238,7 +246,13 @@ impl<'a> Teller<'a> {
         let changed = self.progress.doing != doing;
         doing.clone_into(&mut self.progress.doing);
         match sign {
+            Sign::StartingBlender => self.agent.metrics.blender_started(),
+            Sign::LoadingScene => {
+                self.is_warm = false;
+                self.agent.metrics.scene_loaded();
+            }
             Sign::Started => {
+                self.agent.metrics.frame_began(self.is_warm);
                 self.began = Instant::now();
                 if let Some(frame) = self.progress.frame {
                     self.agent
@@ -251,7 +265,6 @@ impl<'a> Teller<'a> {
                 self.progress.remaining_ms = samples.remaining_ms;
                 self.progress.memory_bytes = memory;
             }
-            Sign::StartingBlender | Sign::LoadingScene => {}
         }
         let now = Instant::now();
         if changed || self.told.is_none_or(|told| now - told >= PROGRESS_INTERVAL) {

@@ -9,6 +9,7 @@ mod farm;
 mod pictures;
 mod processes;
 mod program;
+mod prometheus;
 mod waiting;
 
 pub use agent::{Agent, AgentPlan};
@@ -17,4 +18,5 @@ pub use farm::{Farm, FarmPlan, Said};
 pub use pictures::{Picture, pictures_in};
 pub use processes::{Proc, cpu_seconds, descendants, is_alive, rss_bytes};
 pub use program::{Program, build_path, free_port, http};
+pub use prometheus::{Prometheus, prometheus_program, promtool_says};
 pub use waiting::{eventually, within};

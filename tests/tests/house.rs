@@ -6,19 +6,30 @@ use std::process::Command;
 use serde_json::Value;
 
 /// For each package of ours those that it may know.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("farmhand-protocol", &[]),
     ("farmhand-http", &["farmhand-protocol"]),
     ("farmhand-blend", &[]),
     ("farmhand-engine", &["farmhand-protocol"]),
     (
         "farmhand-orchestrator",
-        &["farmhand-engine", "farmhand-http", "farmhand-protocol"],
+        &[
+            "farmhand-contract",
+            "farmhand-engine",
+            "farmhand-http",
+            "farmhand-protocol",
+        ],
     ),
     ("farmhand-client", &["farmhand-http", "farmhand-protocol"]),
     (
         "farmhand-agent",
-        &["farmhand-blend", "farmhand-http", "farmhand-protocol"],
+        &[
+            "farmhand-blend",
+            "farmhand-contract",
+            "farmhand-http",
+            "farmhand-observe",
+            "farmhand-protocol",
+        ],
     ),
     (
         "farmhand",
@@ -27,10 +38,14 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "farmhand-blend",
             "farmhand-client",
             "farmhand-http",
+            "farmhand-observe",
             "farmhand-orchestrator",
             "farmhand-protocol",
         ],
     ),
+    ("farmhand-observe", &[]),
+    // Tests only.
+    ("farmhand-contract", &[]),
     ("farmhand-sim", &["farmhand-engine", "farmhand-protocol"]),
     (
         "farmhand-tests",

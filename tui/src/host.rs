@@ -9,7 +9,9 @@ use std::thread::JoinHandle;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_http::{Limits, Tokens};
-use farmhand_orchestrator::{Config, Discover};
+use farmhand_observe::LogArgs;
+use farmhand_orchestrator::{Config, Discover, Notify, Secret, Webhook};
+use farmhand_protocol::FarmId;
 use tokio::sync::oneshot;
 
 use crate::cli::{Common, HostArgs};
@@ -34,6 +36,11 @@ pub(crate) struct HostPlan {
     pub(crate) open_seed: bool,
     pub(crate) limits: Limits,
     pub(crate) token: Option<Tokens>,
+    webhooks: Vec<Webhook>,
+    webhook_secret_file: Option<PathBuf>,
+    on_event: Option<PathBuf>,
+    /// With an absolute folder, if any.
+    logs: LogArgs,
     token_file: Option<PathBuf>,
 }
 
@@ -59,6 +66,13 @@ impl HostPlan {
             limits: Limits {
                 seed: args.limit_seed.unwrap_or(Limits::SEED),
                 api: args.limit_api.unwrap_or(Limits::API),
+            },
+            webhooks: args.webhooks,
+            webhook_secret_file: args.webhook_secret_file.as_deref().map(absolute).transpose()?,
+            on_event: args.on_event.as_deref().map(found_program).transpose()?,
+            logs: LogArgs {
+                log_dir: args.logs.log_dir.as_deref().map(absolute).transpose()?,
+                ..args.logs
             },
             token: place::own_token(common, place)?,
             token_file: common.token_file.as_deref().map(absolute).transpose()?,
@@ -93,6 +107,24 @@ impl HostPlan {
         if let Some(file) = &self.token_file {
             add("--token-file", file.clone().into());
         }
+        for hook in &self.webhooks {
+            add("--webhook", hook.to_string().into());
+        }
+        if let Some(file) = &self.webhook_secret_file {
+            add("--webhook-secret-file", file.clone().into());
+        }
+        if let Some(program) = &self.on_event {
+            add("--on-event", program.clone().into());
+        }
+        if let Some(folder) = &self.logs.log_dir {
+            add("--log-dir", folder.clone().into());
+        }
+        if let Some(format) = self.logs.log_format {
+            add("--log-format", format.name().into());
+        }
+        if let Some(levels) = &self.logs.levels {
+            add("--log", levels.into());
+        }
         if self.open_seed {
             arguments.push("--open-seed".into());
         }
@@ -104,6 +136,7 @@ impl HostPlan {
 #[derive(Debug)]
 pub(crate) struct Host {
     listening_on: SocketAddr,
+    farm: FarmId,
     stop: Option<oneshot::Sender<()>>,
     ended: oneshot::Receiver<Result<()>>,
     thread: Option<JoinHandle<()>>,
@@ -129,8 +162,9 @@ impl Host {
             })
             .wrap_err("cannot start a thread")?;
         match starting.await {
-            Ok(listening_on) => Ok(Self {
+            Ok((listening_on, farm)) => Ok(Self {
                 listening_on,
+                farm,
                 stop: Some(stop),
                 ended,
                 thread: Some(thread),
@@ -146,6 +180,11 @@ impl Host {
     /// Where it listens.
     pub(crate) fn listening_on(&self) -> SocketAddr {
         self.listening_on
+    }
+
+    /// Which farm it runs.
+    pub(crate) fn farm_id(&self) -> FarmId {
+        self.farm
     }
 
     /// Resolves when it ends without having been asked to.
@@ -173,7 +212,11 @@ impl Host {
 }
 
 /// The orchestrator's thread from its start to its end.
-fn run(plan: HostPlan, started: oneshot::Sender<SocketAddr>, stop: oneshot::Receiver<()>) -> Result<()> {
+fn run(
+    plan: HostPlan,
+    started: oneshot::Sender<(SocketAddr, FarmId)>,
+    stop: oneshot::Receiver<()>,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("orchestrator")
@@ -181,8 +224,8 @@ fn run(plan: HostPlan, started: oneshot::Sender<SocketAddr>, stop: oneshot::Rece
         .build()
         .wrap_err("cannot start threads")?;
     runtime.block_on(async {
-        let running = farmhand_orchestrator::start(config(plan)).await?;
-        let _gave_up_waiting = started.send(running.address());
+        let running = farmhand_orchestrator::start(config(plan)?).await?;
+        let _gave_up_waiting = started.send((running.address(), running.farm_id()));
         // Resolves when asked to, and when whoever could ask is gone.
         let _asked = stop.await;
         running.shutdown().await;
@@ -190,9 +233,28 @@ fn run(plan: HostPlan, started: oneshot::Sender<SocketAddr>, stop: oneshot::Rece
     })
 }
 
-fn config(plan: HostPlan) -> Config {
+/// A program as it can be started from any folder: one that is named alone is looked for on the PATH.
+fn found_program(program: &Path) -> Result<PathBuf> {
+    if program.components().count() == 1 && !program.exists() {
+        return Ok(program.to_owned());
+    }
+    std::path::absolute(program).wrap_err_with(|| format!("cannot use the program {}", program.display()))
+}
+
+fn config(plan: HostPlan) -> Result<Config> {
+    let secret = plan
+        .webhook_secret_file
+        .as_deref()
+        .map(Secret::from_file)
+        .transpose()?;
     let scene = default_scene::make(plan.scene, plan.data.join("default-scene"));
-    Config {
+    Ok(Config {
+        notify: Notify {
+            webhooks: plan.webhooks,
+            secret,
+            command: plan.on_event,
+            ..Notify::default()
+        },
         allow_output: plan.allow_output,
         nodes: plan.nodes,
         discover: plan.discover,
@@ -201,5 +263,5 @@ fn config(plan: HostPlan) -> Config {
         limits: plan.limits,
         scene: Some(Box::pin(scene)),
         ..Config::new(plan.listen, plan.data, plan.output)
-    }
+    })
 }

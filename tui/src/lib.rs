@@ -10,7 +10,6 @@ mod dashboard;
 mod default_scene;
 mod handover;
 mod host;
-mod logging;
 mod new_job;
 mod place;
 mod scene;

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 /// Query of an event stream: `?after=BOOT-SEQ`. Anything that is no known place is answered by a reset.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
 pub struct AfterEvent {
-    /// The last event that the caller has seen.
+    /// The last event that the caller has seen, as its `id` said.
     pub after: Option<String>,
 }
 

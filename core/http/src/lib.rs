@@ -1,12 +1,15 @@
 //! What Farmhand's two HTTP servers and their clients share: the token rule, rate limits, strict JSON bodies, problem
-//! details, numbered event streams (both ends), the seed calls' bodies, and listening.
+//! details, numbered event streams (both ends), the seed calls' bodies, routes with their OpenAPI document, figures
+//! for Prometheus, and listening.
 //!
 //! Must not know jobs, batches, Blender, or which server it serves.
 
 mod access;
+mod api;
 mod events;
 mod extract;
 mod farm_address;
+mod figures;
 mod follow;
 mod limit;
 mod listen;
@@ -16,9 +19,11 @@ pub mod seed;
 mod token;
 
 pub use access::Access;
+pub use api::{Api, Call, call};
 pub use events::{AfterEvent, EventLog};
 pub use extract::{Json, JsonOrDefault, Path, Query};
 pub use farm_address::{AddressError, FarmAddress};
+pub use figures::{CallFigures, Figures};
 pub use follow::{Received, RetryDelay, follow};
 pub use limit::Limits;
 pub use listen::{ListenError, bind, serve};

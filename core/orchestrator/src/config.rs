@@ -8,6 +8,7 @@ use farmhand_engine::Policy;
 use farmhand_http::{Limits, Tokens};
 
 use crate::discovery::{Discover, Resolve};
+use crate::notify::Notify;
 use crate::scene::SceneInTheMaking;
 
 /// Settings of one orchestrator.
@@ -37,6 +38,8 @@ pub struct Config {
     pub limits: Limits,
     /// What `POST /render` renders.
     pub scene: Option<SceneInTheMaking>,
+    /// Who is told of what happens.
+    pub notify: Notify,
     /// The farm's rules.
     pub policy: Policy,
 }
@@ -57,6 +60,7 @@ impl Config {
             open_seed: false,
             limits: Limits::default(),
             scene: None,
+            notify: Notify::default(),
             policy: Policy::default(),
         }
     }
@@ -77,6 +81,7 @@ impl std::fmt::Debug for Config {
             .field("limits", &self.limits)
             .field("resolve", &self.resolve.is_some())
             .field("scene", &self.scene.is_some())
+            .field("notify", &self.notify)
             .field("policy", &self.policy)
             .finish()
     }

@@ -8,7 +8,6 @@ mod nodes;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use farmhand_protocol::farm::{FarmView, NodeState, NodeView, Page};
 use farmhand_protocol::{FarmId, JobId, NodeId};
@@ -23,6 +22,7 @@ use crate::board::{Board, Views};
 use crate::inbox::{CommandError, Inbox};
 use crate::journal::JournalError;
 use crate::links::Links;
+use crate::metrics::Metrics;
 use crate::sqlite::Deliveries;
 use crate::submissions::{Submissions, SubmitError};
 
@@ -35,7 +35,7 @@ struct Inner {
     submissions: Submissions,
     links: Arc<Links>,
     deliveries: Arc<Deliveries>,
-    started: Instant,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
     drain_turns: Mutex<HashMap<NodeId, u64>>,
 }
@@ -77,7 +77,7 @@ impl Front {
         submissions: Submissions,
         links: Arc<Links>,
         deliveries: Deliveries,
-        started: Instant,
+        metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -85,7 +85,7 @@ impl Front {
             submissions,
             links,
             deliveries: Arc::new(deliveries),
-            started,
+            metrics,
             stop,
             drain_turns: Mutex::default(),
         }))
@@ -104,8 +104,8 @@ impl Front {
         self.0.stop.clone().cancelled_owned()
     }
 
-    pub(crate) fn uptime(&self) -> Duration {
-        self.0.started.elapsed()
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     fn inbox(&self) -> &Inbox {

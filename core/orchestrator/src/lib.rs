@@ -2,7 +2,8 @@
 //! home, and serves the farm's API.
 //!
 //! [`start`] opens a data folder and listens; [`Running::shutdown`] commits and stops while agents render on.
-//! It is crash-only: starting is recovery. It must not know any rule of the farm, and never starts a process.
+//! It is crash-only: starting is recovery. It must not know any rule of the farm. The only process that it starts is the
+//! command that the farm's owner wants to be told by, which does not outlive it.
 
 mod address;
 mod agent;
@@ -18,8 +19,11 @@ mod inbox;
 mod journal;
 mod link;
 mod links;
+mod log;
 mod memory;
+mod metrics;
 mod neighbours;
+mod notify;
 mod output;
 mod owner;
 mod running;
@@ -36,5 +40,6 @@ pub use discovery::{Discover, DiscoverError, Resolve};
 pub use farmhand_engine::Policy;
 pub use hold::{HoldError, Holder};
 pub use journal::JournalError;
+pub use notify::{Notify, Secret, SecretError, Webhook, WebhookError};
 pub use running::{Running, StartError, start};
 pub use scene::{DefaultScene, SceneInTheMaking};

@@ -24,6 +24,7 @@ use crate::agent::AgentLink;
 use crate::blobs::Blobs;
 use crate::delivery::Parcel;
 use crate::inbox::Inbox;
+use crate::metrics::Metrics;
 use crate::telemetry::Telemetry;
 
 /// Frames fetched from one node at a time.
@@ -35,6 +36,7 @@ pub(crate) struct Means {
     pub(crate) inbox: Inbox,
     pub(crate) blobs: Blobs,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Where each node was reached last.
     pub(crate) routes: Mutex<HashMap<NodeId, String>>,
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use farmhand_engine::{Decision, Effect, Event, Fact, Farm, Now, Policy, Stamped, decide, narrate, schedule};
+use farmhand_engine::{
+    Decision, Effect, Event, Fact, Farm, Now, Policy, Stamped, decide, ended_jobs, narrate, schedule,
+};
 use farmhand_protocol::farm::{Note, Weight};
 use farmhand_protocol::{BatchId, JobId, NodeId};
 use jiff::Timestamp;
@@ -16,7 +18,10 @@ use crate::board::Painter;
 use crate::inbox::{CommandError, Message, Question, Submission};
 use crate::journal::{DeliveredFrame, Journal, JournalError, Turn};
 use crate::links::Links;
+use crate::log::log;
 use crate::memory::recall;
+use crate::metrics::Metrics;
+use crate::notify::Notices;
 use crate::touched::Touched;
 
 /// Messages that one turn takes at most.
@@ -36,6 +41,8 @@ pub(crate) struct Owner {
     pub(crate) journal: Box<dyn Journal>,
     pub(crate) painter: Painter,
     pub(crate) links: Arc<Links>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) notices: Notices,
     pub(crate) started: Instant,
     pub(crate) ticked: Instant,
     /// When the latest turn began.
@@ -46,8 +53,12 @@ pub(crate) struct Owner {
 #[derive(Default)]
 struct Work {
     stamped: Vec<Stamped>,
+    /// What the diary says of each of them.
+    told: Vec<Option<Note>>,
     effects: Vec<Effect>,
     touched: Touched,
+    /// Jobs that the turn has ended.
+    ended: BTreeSet<JobId>,
     notes: Vec<Note>,
     turn: Turn,
     answers: Vec<Answer>,
@@ -201,11 +212,14 @@ impl Owner {
         let stamped = decision.apply_to(&mut self.farm, now);
         for fact in &stamped {
             work.touched.by_fact(&self.farm, &fact.fact);
-            work.notes.extend(narrate(&self.farm, fact));
+            let note = narrate(&self.farm, fact);
+            work.told.push(note.clone());
+            work.notes.extend(note);
         }
         for sighting in &decision.sightings {
             work.touched.by_sighting(&self.farm, sighting);
         }
+        work.ended.extend(ended_jobs(&self.farm, &stamped));
         work.stamped.extend(stamped);
         work.effects.extend(decision.effects);
     }
@@ -220,6 +234,15 @@ impl Owner {
             }
             self.start_over(&error);
             return Go::On;
+        }
+        for (stamped, note) in work.stamped.iter().zip(&work.told) {
+            log(&self.farm, stamped, note.as_ref());
+        }
+        self.metrics.happened(&self.farm, &work.stamped, &work.ended);
+        if self.notices.are_wanted() {
+            let now = self.now();
+            let jobs = work.ended.iter().filter_map(|id| self.farm.job_view(*id, now));
+            jobs.for_each(|job| self.notices.job_ended(job));
         }
         let ended = ended_batches(&self.farm, &work.stamped);
         for (node, batch) in ended {
@@ -249,7 +272,9 @@ impl Owner {
         if work.turn.is_empty() {
             return Ok(());
         }
+        let begun = Instant::now();
         self.journal.commit(&work.turn)?;
+        self.metrics.committed(work.turn.facts.len(), begun.elapsed());
         if self.journal.wants_snapshot() {
             let state = serde_json::to_string(&self.farm).expect("a farm is plain data with string keys");
             if let Err(error) = self.journal.snapshot(&state) {
@@ -343,12 +368,14 @@ mod tests {
 
     use farmhand_engine::Command;
     use farmhand_protocol::{BootId, Epoch, FarmId};
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::blobs::Blobs;
     use crate::inbox::Inbox;
     use crate::journal::Remembered;
     use crate::link::Means;
+    use crate::notify::Notify;
     use crate::sqlite::SqliteJournal;
     use crate::telemetry::Telemetry;
 
@@ -398,12 +425,14 @@ mod tests {
         let is_full = Arc::new(AtomicBool::new(false));
         let (inbox, waiting) = Inbox::new(64);
         let telemetry = Arc::new(Telemetry::default());
-        let (painter, _board) = Painter::new(BootId(1), Arc::clone(&telemetry));
+        let (painter, board) = Painter::new(BootId(1), Arc::clone(&telemetry));
+        let metrics = Arc::new(Metrics::new(Instant::now()));
         let means = Means {
             farm: id,
             inbox: inbox.clone(),
             blobs: Blobs::open(folder.path().join("blobs")).await.unwrap(),
             telemetry,
+            metrics: Arc::clone(&metrics),
             routes: Mutex::default(),
         };
         let then = Instant::now().checked_sub(away).unwrap();
@@ -416,6 +445,8 @@ mod tests {
             }),
             painter,
             links: Arc::new(Links::new(means, None, BTreeSet::new())),
+            notices: Notices::start(&Notify::default(), id, board, &metrics, &CancellationToken::new()),
+            metrics,
             started: then,
             ticked: then,
             turned: then,

@@ -26,6 +26,8 @@ use crate::journal::{Journal, JournalError, UsedKey};
 use crate::link::Means;
 use crate::links::Links;
 use crate::memory::{Recalled, recall};
+use crate::metrics::Metrics;
+use crate::notify::{Notices, Notify};
 use crate::output::OutputRoots;
 use crate::owner::Owner;
 use crate::scene::Stock;
@@ -113,6 +115,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         policy: config.policy,
         tokens: config.tokens.clone(),
         nodes,
+        notify: config.notify,
         stop: stop.clone(),
     };
     let assembled = assemble(opened, blobs, stock, farm_wide);
@@ -164,6 +167,7 @@ struct FarmWide {
     policy: Policy,
     tokens: Option<Tokens>,
     nodes: Vec<String>,
+    notify: Notify,
     stop: CancellationToken,
 }
 
@@ -173,6 +177,8 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
     farm.open(opened.journal.epoch(), policy);
     let (inbox, waiting) = Inbox::new(INBOX);
     let telemetry = Arc::new(Telemetry::default());
+    let started = Instant::now();
+    let metrics = Arc::new(Metrics::new(started));
     let (boot, _) = Uuid::new_v4().as_u64_pair();
     let (mut painter, board) = Painter::new(BootId(boot), Arc::clone(&telemetry));
     let means = Means {
@@ -180,11 +186,11 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         inbox: inbox.clone(),
         blobs: blobs.clone(),
         telemetry,
+        metrics: Arc::clone(&metrics),
         routes: Mutex::default(),
     };
     let named = farm_wide.nodes.iter().cloned().collect();
     let links = Arc::new(Links::new(means, farm_wide.tokens, named));
-    let started = Instant::now();
     let now = Now {
         since_start: Duration::ZERO,
         wall: jiff::Timestamp::now(),
@@ -195,13 +201,20 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
     let addresses = || links.addresses();
     painter.draw_all(&farm, now, addresses);
     painter.draw(&farm, now, addresses, Touched::default(), notes);
+    let notices = Notices::start(
+        &farm_wide.notify,
+        farm.id(),
+        board.clone(),
+        &metrics,
+        &farm_wide.stop,
+    );
     let submissions = Submissions::new(inbox.clone(), board, blobs, opened.roots, stock, opened.keys);
     let front = Front::new(
         farm.id(),
         submissions,
         Arc::clone(&links),
         opened.deliveries,
-        started,
+        Arc::clone(&metrics),
         farm_wide.stop,
     );
     let owner = Owner {
@@ -210,6 +223,8 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         journal: Box::new(opened.journal),
         painter,
         links,
+        metrics,
+        notices,
         started,
         ticked: started,
         turned: started,

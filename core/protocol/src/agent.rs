@@ -9,6 +9,7 @@ use crate::{
 
 /// Body of `POST /v1/batches`. Sending the same batch twice starts it once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StartBatch {
     /// Whose batch.
     pub farm: FarmId,
@@ -38,6 +39,7 @@ pub struct StartBatch {
 
 /// Body of `POST /v1/batches/{key}/revoke`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RevokeFrames {
     /// Frames to take back where they have not started.
     pub frames: FrameSet,
@@ -45,6 +47,7 @@ pub struct RevokeFrames {
 
 /// Answer to [`RevokeFrames`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FramesRevoked {
     /// Those that had not started and now never will in this batch.
     pub revoked: FrameSet,
@@ -52,6 +55,7 @@ pub struct FramesRevoked {
 
 /// Where a batch stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BatchPhase {
     /// Waits for a slot.
@@ -82,6 +86,7 @@ impl BatchPhase {
 
 /// One entry of `GET /v1/batches`: the truth about a batch, whatever events were lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchReport {
     /// Which batch.
     pub key: BatchKey,
@@ -116,6 +121,7 @@ pub struct BatchReport {
 
 /// A frame whose files lie in the agent's spool, each decoded whole there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FinishedFrame {
     /// Which frame.
     pub frame: Frame,
@@ -136,6 +142,7 @@ pub struct FinishedFrame {
 
 /// How a scene's pictures become a film.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Film {
     /// Frames in so many seconds, numerator and denominator: `[24, 1]`, `[24000, 1001]`.
     pub rate: (u32, u32),
@@ -146,6 +153,7 @@ pub struct Film {
 
 /// A film as a scene describes it, in Blender's own words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Movie {
     /// `MPEG4`, `MKV`, `QUICKTIME` ...
     pub container: String,
@@ -166,6 +174,7 @@ pub struct Movie {
 
 /// How far a file was proved whole before its frame was called finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// Every pixel was decoded.
@@ -204,6 +213,7 @@ impl Proof {
 
 /// One file of a frame.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FrameFile {
     /// Path within the frame: `0007.png` for the picture itself (digits, then what Blender adds for views,
     /// then the extension), `folder/0007.exr` for what file-output nodes write.
@@ -219,6 +229,7 @@ pub struct FrameFile {
 
 /// A frame that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FailedFrame {
     /// Which frame.
     pub frame: Frame,
@@ -228,6 +239,7 @@ pub struct FailedFrame {
 
 /// Answer of `GET /v1/node`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeInfo {
     /// The node's id, kept in its data folder.
     pub id: NodeId,
@@ -265,6 +277,7 @@ pub struct NodeInfo {
 
 /// How an agent that registers itself stands with its orchestrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Joining {
     /// The orchestrator, as the agent calls it.
     pub farm: String,
@@ -280,6 +293,7 @@ pub struct Joining {
 
 /// One Blender of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EngineInfo {
     /// Its version.
     pub version: BlenderVersion,
@@ -293,6 +307,7 @@ pub struct EngineInfo {
 
 /// What a node runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Hardware {
     /// Operating system and its version, in words.
     pub os: String,
@@ -309,6 +324,7 @@ pub struct Hardware {
 
 /// How busy a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Load {
     /// Share of all processors in use, 0 to 1.
     pub cpu: f32,
@@ -320,6 +336,7 @@ pub struct Load {
 
 /// Progress within a frame: shown, never journalled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// Which of the node's slots, from 0.
     pub slot: u32,
@@ -349,6 +366,7 @@ pub struct Progress {
 
 /// One message of `GET /v1/events`. Losing any of them costs only time: `GET /v1/batches` has the truth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AgentEvent {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// What programs decide by.
     pub kind: FailureKind,
@@ -33,6 +34,7 @@ impl Failure {
 
 /// Kinds of failure. A kind that this version does not know is read as [`FailureKind::Other`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureKind {

@@ -10,6 +10,7 @@ use crate::{
 
 /// Body of `POST /v1/jobs`. The scene's manifest and files must have been uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubmitJob {
     /// Also the stem of the pictures' names: one path part, not empty.
     pub name: String,
@@ -55,6 +56,7 @@ pub struct SubmitJob {
 
 /// What becomes of pictures that are already in a job's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
     /// The job is refused.
@@ -70,6 +72,7 @@ pub enum Existing {
 
 /// Body of `PATCH /v1/jobs/{id}`: what to change.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangeJob {
     /// A new priority, -100 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +84,7 @@ pub struct ChangeJob {
 
 /// Body of `POST /v1/jobs/{id}/cancel` and `/retry`; may be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChooseFrames {
     /// Only these. Without it: for cancel all that are not delivered, for retry all failed and cancelled.
     /// Retry renders delivered frames again only where they are named here.
@@ -90,6 +94,7 @@ pub struct ChooseFrames {
 
 /// Body of `POST /v1/nodes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AddNode {
     /// The agent's base address, `http://host:3000`.
     pub address: String,
@@ -97,6 +102,7 @@ pub struct AddNode {
 
 /// Body of `POST /v1/nodes/{id}/drain`; may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct DrainNode {
     /// Stop running frames too, instead of finishing them.
@@ -104,6 +110,7 @@ pub struct DrainNode {
     /// Give the node work again at this time, unless it is drained or resumed anew before. The orchestrator
     /// keeps this in memory: after its restart the node stays drained until resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub until: Option<Timestamp>,
 }
 
@@ -119,6 +126,7 @@ pub struct Page<T> {
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// No frame of it is on a node; `why` tells the reason.
@@ -156,6 +164,7 @@ impl JobState {
 
 /// Where a frame stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FrameState {
     /// Waits for a node.
@@ -174,6 +183,7 @@ pub enum FrameState {
 
 /// How many frames of a job are in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FrameCounts {
     /// See [`FrameState::Pending`].
     pub pending: u32,
@@ -198,6 +208,7 @@ impl FrameCounts {
 
 /// A job as it is shown in lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobView {
     /// Which job.
     pub id: JobId,
@@ -229,12 +240,15 @@ pub struct JobView {
     /// Absolute folder of its pictures on the orchestrator's machine.
     pub output: String,
     /// When it was submitted.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub submitted: Timestamp,
     /// When its first frame was handed out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub started: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub ended: Option<Timestamp>,
     /// Mean render time of a delivered frame in milliseconds, from the third one on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,6 +275,7 @@ pub struct JobView {
 
 /// Answer of `GET /v1/jobs/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobDetail {
     /// The job.
     #[serde(flatten)]
@@ -275,6 +290,7 @@ pub struct JobDetail {
 
 /// Frames of one state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FramesInState {
     /// The state.
     pub state: FrameState,
@@ -284,6 +300,7 @@ pub struct FramesInState {
 
 /// A failed attempt at a frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AttemptView {
     /// Which frame.
     pub frame: Frame,
@@ -294,6 +311,7 @@ pub struct AttemptView {
     /// That node's name.
     pub node_name: String,
     /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
     /// Why.
     pub failure: Failure,
@@ -301,6 +319,7 @@ pub struct AttemptView {
 
 /// How a batch stands for the farm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BatchState {
     /// On its node, nothing rendering yet.
@@ -317,6 +336,7 @@ pub enum BatchState {
 
 /// A batch: frames handed to one node at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchView {
     /// Which batch.
     pub id: BatchId,
@@ -337,14 +357,17 @@ pub struct BatchView {
     /// Why it went to this node.
     pub why: String,
     /// When it was handed out.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub assigned: Timestamp,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub ended: Option<Timestamp>,
 }
 
 /// One entry of `GET /v1/jobs/{id}/frames`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FrameView {
     /// Which frame.
     pub frame: Frame,
@@ -368,6 +391,7 @@ pub struct FrameView {
 
 /// How a node stands for the farm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// Its address is known, its agent was never reached since the start.
@@ -388,6 +412,7 @@ pub enum NodeState {
 
 /// A node as it is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeView {
     /// Its id, once its agent was reached for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -399,6 +424,7 @@ pub struct NodeView {
     /// How it stands.
     pub state: NodeState,
     /// Since when.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
     /// Why it is lost, unfit or unreachable, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -433,6 +459,7 @@ pub struct NodeView {
 
 /// What one slot of a node renders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SlotView {
     /// For which job of this farm; absent for another farm's or the agent's own work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -444,6 +471,7 @@ pub struct SlotView {
 
 /// How much a line of the farm's diary matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Weight {
     /// Good to know.
@@ -458,8 +486,10 @@ pub enum Weight {
 
 /// A line of the farm's diary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Note {
     /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
     /// How much it matters.
     pub weight: Weight,
@@ -475,6 +505,7 @@ pub struct Note {
 
 /// Answer of `GET /v1/farm`: the farm in a few lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FarmView {
     /// Which farm.
     pub id: FarmId,
@@ -492,6 +523,7 @@ pub struct FarmView {
 
 /// Answer of `GET /v1/jobs/{id}/why`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Why {
     /// Why the job waits, or failed, or goes where it goes.
     pub reasons: Vec<String>,
@@ -499,6 +531,7 @@ pub struct Why {
 
 /// One message of the orchestrator's `GET /v1/events`. Views replace what was known of the same id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FarmEvent {

@@ -48,6 +48,19 @@ impl From<Frame> for i64 {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Frame {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::Integer)
+            .minimum(Some(Self::MIN.0))
+            .maximum(Some(Self::MAX.0))
+            .into()
+    }
+}
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Frame {}
+
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

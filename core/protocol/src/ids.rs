@@ -38,6 +38,14 @@ macro_rules! string_form {
                 id.to_string()
             }
         }
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::Object::with_type(utoipa::openapi::Type::String).into()
+            }
+        }
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
     };
 }
 pub(crate) use string_form;
@@ -121,6 +129,7 @@ impl FarmId {
 
 /// Grows by one each time a journal is opened for writing. An agent refuses a lower one of the same farm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 

@@ -11,6 +11,7 @@ pub mod farm;
 mod frames;
 mod ids;
 mod manifest;
+mod notice;
 mod problem;
 mod settings;
 
@@ -23,6 +24,7 @@ pub use manifest::{
     FileEntry, Manifest, ManifestError, SharedFile, SharedPath, SharedPathError, StoredPaths, TreePath,
     TreePathError,
 };
+pub use notice::{Notice, NoticeKind};
 pub use problem::Problem;
 pub use settings::{Denoise, Device, RenderSettings, SettingsError};
 
@@ -37,6 +39,7 @@ pub const MDNS_SERVICE: &str = "_farmhand._tcp.local.";
 
 /// A version of the wire forms. A new optional field or event is a minor version, anything else a major one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProtocolVersion {
     /// Versions with different majors do not understand each other.
     pub major: u16,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Body of every version 1 error, sent as `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// What programs decide by: a short name such as `scene-missing`. A relative reference, as RFC 9457
     /// allows.

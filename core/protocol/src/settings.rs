@@ -9,6 +9,7 @@ use crate::IdError;
 
 /// What renders. Set in Blender before the first frame; the device really used is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Device {
@@ -74,6 +75,7 @@ impl FromStr for Device {
 
 /// What becomes of the scene's denoising.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Denoise {
     /// As the scene says.
@@ -86,6 +88,7 @@ pub enum Denoise {
 /// Settings of a job, carried to every batch of it. The default renders what the scene asks for and fails a
 /// frame rather than render it differently.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     clippy::struct_excessive_bools,

@@ -116,7 +116,7 @@ pub(super) async fn file(
     if !known {
         return Err(not_here());
     }
-    blobs::stream(&agent.spool.file(key, frame, &path)).await
+    blobs::stream(&agent, &agent.spool.file(key, frame, &path)).await
 }
 
 /// 204, however often it is told.
@@ -138,7 +138,7 @@ pub(super) async fn acknowledge(
 }
 
 /// How much of a log is wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub(super) struct Tail {
     /// So many of the last lines; all without it.
     tail: Option<usize>,

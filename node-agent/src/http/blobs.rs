@@ -8,14 +8,17 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use farmhand_http::{Path, Reject};
 use farmhand_protocol::BlobHash;
+use futures_util::TryStreamExt;
 use tokio_util::io::ReaderStream;
 
 use super::Shared;
+use crate::agent::Agent;
+use crate::metrics::Way;
 use crate::store::PutError;
 
 pub(super) async fn read(State(agent): Shared, Path(hash): Path<BlobHash>) -> Result<Response, Reject> {
     agent.blobs.touch(hash); // Who asks is about to rely on it.
-    stream(&agent.blobs.path(hash)).await
+    stream(&agent, &agent.blobs.path(hash)).await
 }
 
 /// 201 where it is new, 200 where it was here.
@@ -24,7 +27,10 @@ pub(super) async fn put(
     Path(hash): Path<BlobHash>,
     body: Body,
 ) -> Result<StatusCode, Reject> {
-    let new = agent.blobs.put(hash, body.into_data_stream()).await?;
+    let chunks = body
+        .into_data_stream()
+        .inspect_ok(|chunk| agent.metrics.travelled(Way::In, chunk.len() as u64));
+    let new = agent.blobs.put(hash, chunks).await?;
     if new && agent.blobs.is_over_full() {
         let agent = Arc::clone(&agent);
         tokio::task::spawn_blocking(move || agent.make_room());
@@ -33,7 +39,7 @@ pub(super) async fn put(
 }
 
 /// A file as a response; 404 where there is none.
-pub(super) async fn stream(path: &std::path::Path) -> Result<Response, Reject> {
+pub(super) async fn stream(agent: &Arc<Agent>, path: &std::path::Path) -> Result<Response, Reject> {
     let missing = || Reject::new(StatusCode::NOT_FOUND, "not-found", "this node does not have that");
     let file = tokio::fs::File::open(path).await.map_err(|_| missing())?;
     let length = file.metadata().await.map_err(|_| missing())?.len();
@@ -41,7 +47,10 @@ pub(super) async fn stream(path: &std::path::Path) -> Result<Response, Reject> {
         (header::CONTENT_LENGTH, length.to_string()),
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
     ];
-    let body = Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024));
+    let agent = Arc::clone(agent);
+    let chunks = ReaderStream::with_capacity(file, 64 * 1024)
+        .inspect_ok(move |chunk| agent.metrics.travelled(Way::Out, chunk.len() as u64));
+    let body = Body::from_stream(chunks);
     Ok((headers, body).into_response())
 }
 

@@ -1,8 +1,7 @@
 //! Calls about the node itself.
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use farmhand_http::{AfterEvent, Json, Query};
 use farmhand_protocol::agent::NodeInfo;
 
@@ -28,7 +27,7 @@ pub(super) async fn metrics(State(agent): Shared) -> Response {
         queued,
         running,
         engines: agent.engines().found.len(),
+        disk_free_bytes: crate::hardware::disk_free(agent.folder.path()),
     };
-    let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4");
-    ([kind], agent.metrics.text(standing)).into_response()
+    agent.metrics.respond(standing)
 }

@@ -227,7 +227,7 @@ mod tests {
             .map(|_| {
                 let started = spent();
                 assert_eq!(farm.job_rows(&shown).len(), 477);
-                spent() - started
+                spent().saturating_sub(started)
             })
             .min()
             .unwrap();

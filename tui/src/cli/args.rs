@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use crate::view::Theme;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use farmhand_client::FarmAddress;
-use farmhand_orchestrator::Discover;
+use farmhand_observe::LogArgs;
+use farmhand_orchestrator::{Discover, Webhook};
 use farmhand_protocol::farm::Existing;
 use farmhand_protocol::{BatchId, Device, FrameSet, IdError, JobId, RenderSettings};
 
@@ -139,6 +140,22 @@ pub(crate) struct HostArgs {
     /// Other calls that one address may make at once [default: 50000]; a tenth come back each second, 0 sets no limit.
     #[arg(long, value_name = "CALLS", env = "FARMHAND_LIMIT_API")]
     pub(crate) limit_api: Option<u32>,
+    /// Post a notice to this address when a job ends or a node is lost or back; may repeat. http:// only.
+    #[arg(
+        long = "webhook",
+        value_name = "URL",
+        env = "FARMHAND_WEBHOOKS",
+        value_delimiter = ','
+    )]
+    pub(crate) webhooks: Vec<Webhook>,
+    /// File with the secret that posted notices are signed with.
+    #[arg(long, value_name = "FILE", env = "FARMHAND_WEBHOOK_SECRET_FILE")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+    /// Run this program for each notice, without a shell; it reads the notice as JSON.
+    #[arg(long, value_name = "PROGRAM", env = "FARMHAND_ON_EVENT")]
+    pub(crate) on_event: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
 }
 
 /// What to do.
@@ -251,6 +268,25 @@ Examples:
         /// Print the token itself instead.
         #[arg(long)]
         show: bool,
+    },
+    /// Print completions for a shell.
+    #[command(after_help = "\
+Examples:
+  farmhand completions bash > ~/.local/share/bash-completion/completions/farmhand
+  farmhand completions zsh > ~/.zfunc/_farmhand
+  farmhand completions fish > ~/.config/fish/completions/farmhand.fish")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write the pages of all verbs to a folder.
+    #[command(
+        after_help = "Examples:\n  farmhand man | man -l -\n  farmhand man --dir ~/.local/share/man/man1"
+    )]
+    Man {
+        /// Write farmhand.1, farmhand-serve.1 and so on there.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     /// See a farm work: three agents on this machine, a demo scene, 48 frames.
     #[command(

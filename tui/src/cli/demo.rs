@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, bail, eyre};
 use farmhand_client::FarmClient;
+use farmhand_observe::LogArgs;
 use farmhand_protocol::farm::JobView;
 
 use super::args::{Common, HostArgs};
@@ -16,7 +17,6 @@ use crate::agents::LocalAgents;
 use crate::dashboard;
 use crate::default_scene::make_demo_scene;
 use crate::host::{Host, HostPlan};
-use crate::logging;
 use crate::new_job::NewJob;
 use crate::place::Place;
 
@@ -32,7 +32,7 @@ pub(crate) async fn demo(common: &Common, headless: bool) -> Result<()> {
         .join(format!("{run}-{}", std::process::id()));
     let place = Place::new(Some(folder.join("farm")))?;
     let headless = headless || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal();
-    let _logs = logging::start(&place.logs(), "demo", false)?;
+    let _logs = farmhand_observe::start(&LogArgs::default(), &place.logs(), "demo", false)?;
 
     let mut agents = LocalAgents::start(&folder, AGENTS)?;
     let ended = tokio::select! {

@@ -11,6 +11,7 @@ mod nodes;
 pub(crate) mod print;
 mod run;
 mod serve;
+mod shell;
 mod submit;
 mod token;
 mod watch;

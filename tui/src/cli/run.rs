@@ -8,7 +8,7 @@ use color_eyre::eyre::{Result, WrapErr};
 use farmhand_client::CallError;
 
 use super::args::{Cli, Verb};
-use super::{control, demo, fetch, info, inspect, jobs, nodes, serve, submit, token};
+use super::{control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token};
 use crate::dashboard;
 use crate::place::{self, Place};
 use crate::scene::BadScene;
@@ -51,10 +51,16 @@ fn start(cli: Cli) -> Result<()> {
 async fn run(cli: Cli) -> Result<()> {
     let Some(verb) = cli.verb else {
         return match cli.dashboard.connect.clone() {
-            Some(address) => dashboard::connect(&cli.common, address, cli.dashboard).await,
+            Some(address) => dashboard::connect(&cli.common, &cli.host.logs, address, cli.dashboard).await,
             None if cli.common.farm.is_some() => {
                 let client = place::farm(&cli.common)?;
-                dashboard::connect(&cli.common, client.address().clone(), cli.dashboard).await
+                dashboard::connect(
+                    &cli.common,
+                    &cli.host.logs,
+                    client.address().clone(),
+                    cli.dashboard,
+                )
+                .await
             }
             None => dashboard::open(&cli.common, cli.host, cli.dashboard).await,
         };
@@ -77,6 +83,8 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Why { id, print } => jobs::why(&farm()?, id, print.json).await,
         Verb::Info(print) => info::info(&cli.common, cli.dashboard.config, print.json).await,
         Verb::Token { show } => token::token(&Place::new(cli.common.data.clone())?, show),
+        Verb::Completions { shell } => shell::completions(shell),
+        Verb::Man { dir } => shell::man(dir.as_deref()),
         Verb::Demo { headless } => demo::demo(&cli.common, headless).await,
     }
 }

@@ -6,18 +6,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{Common, HostArgs};
 use super::print;
 use crate::host::{Host, HostPlan};
-use crate::logging;
 use crate::place::Place;
 
 pub(crate) async fn serve(common: &Common, args: HostArgs) -> Result<()> {
     let place = Place::new(common.data.clone())?;
-    let _logs = logging::start(&place.logs(), "orchestrator", true)?;
+    let logs = farmhand_observe::start(&args.logs, &place.logs(), "orchestrator", true)?;
     // Before the start, so that a signal during a long replay is not lost.
     let mut interrupt = signal(SignalKind::interrupt()).wrap_err("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).wrap_err("cannot listen for SIGTERM")?;
     let plan = HostPlan::new(common, &place, args)?;
     let output = plan.output.clone();
     let mut host = Host::start(plan).await?;
+    logs.every_line("farm", &host.farm_id().to_string());
     print::text(&format!(
         "farm at http://{}\noutput below {}\ndata in {}\n",
         host.listening_on(),

@@ -5,19 +5,24 @@ use std::io::IsTerminal;
 use color_eyre::eyre::{Result, bail};
 use farmhand_client::{FarmAddress, FarmClient};
 use farmhand_http::Tokens;
+use farmhand_observe::LogArgs;
 
 use super::run::{Session, run};
 use crate::app::Stage;
 use crate::cli::{Common, DashboardArgs, HostArgs};
 use crate::host::{Host, HostPlan};
-use crate::logging;
 use crate::place::{self, Place};
 
 /// The dashboard of the farm at an address.
-pub(crate) async fn connect(common: &Common, address: FarmAddress, shown: DashboardArgs) -> Result<()> {
+pub(crate) async fn connect(
+    common: &Common,
+    logs: &LogArgs,
+    address: FarmAddress,
+    shown: DashboardArgs,
+) -> Result<()> {
     need_terminal()?;
     let place = Place::new(common.data.clone())?;
-    let _logs = logging::start(&place.logs(), "dashboard", false)?;
+    let _logs = farmhand_observe::start(logs, &place.logs(), "dashboard", false)?;
     let farm = FarmClient::new(address, place::named_token(common)?);
     run(Session {
         farm,
@@ -33,7 +38,7 @@ pub(crate) async fn connect(common: &Common, address: FarmAddress, shown: Dashbo
 pub(crate) async fn open(common: &Common, args: HostArgs, shown: DashboardArgs) -> Result<()> {
     need_terminal()?;
     let place = Place::new(common.data.clone())?;
-    let _logs = logging::start(&place.logs(), "dashboard", false)?;
+    let logs = farmhand_observe::start(&args.logs, &place.logs(), "dashboard", false)?;
     let token = place::own_token(common, &place)?;
     if let Some(farm) = place.running_orchestrator(token.as_ref()).await {
         return join(farm, &args, &place, shown).await;
@@ -49,6 +54,7 @@ pub(crate) async fn open(common: &Common, args: HostArgs, shown: DashboardArgs) 
             None => return Err(error),
         },
     };
+    logs.every_line("farm", &host.farm_id().to_string());
     run(Session {
         farm: client_of(&host, token)?,
         host: Some((host, plan)),

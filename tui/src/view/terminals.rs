@@ -132,8 +132,8 @@ fn a_terminal_of_256_or_16_colours_gets_no_other() {
         let buffer = painted(
             &model,
             Look {
-                theme,
                 depth,
+                theme,
                 ..Look::new(true)
             },
         );

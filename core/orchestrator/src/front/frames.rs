@@ -11,10 +11,13 @@ use super::{Front, FrontError, LONGEST_PAGE, PAGE, off_thread, unknown_job};
 use crate::journal::DeliveredFrame;
 
 /// Which frames a list shows.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 pub(crate) struct FrameFilter {
+    /// Only those after this one: the `next` of the page before.
     cursor: Option<Frame>,
+    /// Entries of the page; 500 without it, 2000 at most.
     limit: Option<usize>,
+    /// Only those in this state.
     state: Option<FrameState>,
 }
 

@@ -10,11 +10,15 @@ use super::{Front, FrontError, page, unknown_job};
 use crate::submissions::SubmitError;
 
 /// Which jobs a list shows.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 pub(crate) struct JobFilter {
+    /// Only those after this one: the `next` of the page before.
     cursor: Option<JobId>,
+    /// Entries of the page; 500 without it, 2000 at most.
     limit: Option<usize>,
+    /// Only those in this state.
     state: Option<JobState>,
+    /// Only those of this user.
     user: Option<String>,
     /// Part of the name, in any case.
     name: Option<String>,

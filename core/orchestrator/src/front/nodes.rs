@@ -13,10 +13,13 @@ use crate::address::agent_address;
 use crate::inbox::CommandError;
 
 /// Which nodes a list shows.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 pub(crate) struct NodeFilter {
+    /// Only those after this one: the `next` of the page before.
     cursor: Option<String>,
+    /// Entries of the page; 500 without it, 2000 at most.
     limit: Option<usize>,
+    /// Only those in this state.
     state: Option<NodeState>,
     /// Part of the name, in any case.
     name: Option<String>,

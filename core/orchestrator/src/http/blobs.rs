@@ -5,9 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use farmhand_http::Path;
 use farmhand_protocol::BlobHash;
+use futures_util::TryStreamExt;
 
 use crate::blobs::PutError;
 use crate::front::Front;
+use crate::metrics::Way;
 
 pub(super) async fn has(State(front): State<Front>, Path(hash): Path<BlobHash>) -> StatusCode {
     if front.blobs().has(hash).await {
@@ -22,6 +24,10 @@ pub(super) async fn put(
     Path(hash): Path<BlobHash>,
     body: Body,
 ) -> Result<StatusCode, PutError> {
-    front.blobs().put(hash, body.into_data_stream()).await?;
+    let metrics = front.metrics();
+    let chunks = body.into_data_stream().inspect_ok(|chunk| {
+        metrics.travelled(Way::FromClients, chunk.len() as u64);
+    });
+    front.blobs().put(hash, chunks).await?;
     Ok(StatusCode::CREATED)
 }

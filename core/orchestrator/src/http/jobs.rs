@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 
 use crate::front::{FrameFilter, Front, FrontError, JobFilter, Picture};
+use crate::metrics::Way;
 
 pub(super) async fn list(State(front): State<Front>, Query(filter): Query<JobFilter>) -> Json<Page<JobView>> {
     Json(front.jobs(&filter))
@@ -47,9 +48,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, FrontError> {
 }
 
 /// Query of one job.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub(super) struct Patience {
-    /// Seconds to wait for the job's end.
+    /// Answer only when the job has ended, or after so many seconds, 300 at most.
     wait: Option<u32>,
 }
 
@@ -122,9 +123,9 @@ pub(super) async fn frames(
 }
 
 /// Query of a frame's picture.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub(super) struct WhichFile {
-    /// Path relative to the job's folder.
+    /// Path relative to the job's folder; the picture itself without it.
     file: Option<TreePath>,
 }
 
@@ -134,6 +135,7 @@ pub(super) async fn image(
     Query(WhichFile { file }): Query<WhichFile>,
 ) -> Result<Response, FrontError> {
     let picture = front.picture(id, frame, file).await?;
+    front.metrics().travelled(Way::ToClients, picture.meta.size);
     Ok(stream(picture))
 }
 

@@ -2,7 +2,6 @@
 
 mod blobs;
 mod jobs;
-mod metrics;
 mod nodes;
 mod refuse;
 mod router;

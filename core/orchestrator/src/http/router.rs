@@ -6,61 +6,80 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{get, head, post};
-use farmhand_http::{Access, AfterEvent, Json, Query, Reject, refuse_oversized};
-use farmhand_protocol::farm::FarmView;
+use farmhand_http::{Access, AfterEvent, Api, CallFigures, Json, Query, Reject, call, refuse_oversized};
+use farmhand_protocol::farm::{
+    AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmEvent, FarmView, FrameView, JobDetail,
+    JobView, NodeView, SubmitJob, Why,
+};
+use farmhand_protocol::{BatchId, BlobHash, Frame, JobId, NodeId};
 use futures_util::StreamExt;
+use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{blobs, jobs, metrics, nodes, seed};
-use crate::front::Front;
+use super::{blobs, jobs, nodes, seed};
+use crate::front::{FrameFilter, Front, JobFilter, NodeFilter};
 
 /// Longest body of a call that is no upload, in bytes. A frame set of a million lone frames fits.
 const LARGEST_BODY: usize = 8 << 20;
 
 /// All routes, behind the token rule.
 pub(crate) fn router(front: Front, access: Access) -> Router {
-    let uploads = Router::new()
-        .route("/v1/blobs/{hash}", head(blobs::has).put(blobs::put))
-        .layer(DefaultBodyLimit::disable()); // Streamed to disk, however large.
-    Router::new()
-        .route("/health", get(|| async { "ok" }))
-        .route("/render", post(seed::render))
-        .route("/status/{id}", get(seed::status))
-        .route("/v1/farm", get(farm))
-        .route("/v1/events", get(events))
-        .route("/v1/jobs", get(jobs::list).post(jobs::submit))
-        .route(
-            "/v1/jobs/{id}",
-            get(jobs::show).patch(jobs::change).delete(jobs::forget),
-        )
-        .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/v1/jobs/{id}/retry", post(jobs::retry))
-        .route("/v1/jobs/{id}/pause", post(jobs::pause))
-        .route("/v1/jobs/{id}/resume", post(jobs::resume))
-        .route("/v1/jobs/{id}/frames", get(jobs::frames))
-        .route("/v1/jobs/{id}/frames/{frame}/image", get(jobs::image))
-        .route("/v1/jobs/{id}/frames/{frame}/log", get(jobs::log))
-        .route("/v1/jobs/{id}/why", get(jobs::why))
-        .route("/v1/batches/{id}", get(jobs::batch))
-        .route("/v1/batches/{id}/cancel", post(jobs::cancel_batch))
-        .route("/v1/batches/{id}/retry", post(jobs::retry_batch))
-        .route("/v1/nodes", get(nodes::list).post(nodes::add))
-        .route("/v1/nodes/{id}", axum::routing::delete(nodes::remove))
-        .route("/v1/nodes/{id}/drain", post(nodes::drain))
-        .route("/v1/nodes/{id}/resume", post(nodes::resume))
-        .route("/metrics", get(metrics::show))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(middleware::from_fn_with_state(
-            LARGEST_BODY as u64,
-            refuse_oversized,
-        ))
-        .merge(uploads)
+    let calls = front.metrics().calls.clone();
+    table_of_contents()
+        .finish("Farmhand orchestrator", env!("CARGO_PKG_VERSION"))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(access, Access::check))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(calls, CallFigures::count))
         .with_state(front)
+}
+
+#[rustfmt::skip] // A table: one call, one line.
+fn table_of_contents() -> Api<Front> {
+    let uploads = Api::default()
+        .head("/v1/blobs/{hash}", blobs::has, call("Whether a file of a scene is here.").path::<BlobHash>("hash").status(200))
+        .put("/v1/blobs/{hash}", blobs::put, call("Upload a file of a scene, or its manifest, under its BLAKE3 hash.").path::<BlobHash>("hash").bytes_body().status(201))
+        .around(|router| router.layer(DefaultBodyLimit::disable())); // Streamed to disk, however large.
+    let job = |summary: &str| call(summary).path::<JobId>("id");
+    let frame = |summary: &str| job(summary).path::<Frame>("frame");
+    let batch = |summary: &str| call(summary).path::<BatchId>("id");
+    let frames = json!({ "type": "object", "required": ["from", "to"], "properties": { "from": { "type": "integer" }, "to": { "type": "integer" } } });
+    let rendering = json!({ "type": "object", "required": ["jobId"], "properties": { "jobId": { "type": "string" } } });
+    Api::default()
+        .get("/health", async || "ok", call("Whether the orchestrator answers.").text(200))
+        .get("/metrics", metrics, call("Figures for Prometheus.").text(200))
+        .post("/render", seed::render, call("Render frames of the default scene.").plain_body(&frames).answer(202, "application/json", &rendering))
+        .get("/status/{id}", seed::status, call("How such a job stands: 202 while it runs, then 200.").text(200).text(202))
+        .get("/v1/farm", farm, call("The farm in a few lines.").json::<FarmView>(200))
+        .get("/v1/events", events, call("What changes, as it changes.").query::<AfterEvent>().events::<FarmEvent>())
+        .get("/v1/jobs", jobs::list, call("Jobs, newest first.").query::<JobFilter>().page::<JobView>())
+        .post("/v1/jobs", jobs::submit, call("Submit a job whose scene was uploaded.").once_a_key().body::<SubmitJob>().json::<JobView>(201))
+        .get("/v1/jobs/{id}", jobs::show, job("A job with its frames, batches and failed attempts.").query::<jobs::Patience>().json::<JobDetail>(200))
+        .patch("/v1/jobs/{id}", jobs::change, job("Change a job's priority or name.").body::<ChangeJob>().json::<JobView>(200))
+        .delete("/v1/jobs/{id}", jobs::forget, job("Take an ended job off the list; its pictures stay.").status(204))
+        .post("/v1/jobs/{id}/cancel", jobs::cancel, job("Give up frames that are not delivered.").optional_body::<ChooseFrames>().json::<JobView>(200))
+        .post("/v1/jobs/{id}/retry", jobs::retry, job("Render frames again.").optional_body::<ChooseFrames>().json::<JobView>(200))
+        .post("/v1/jobs/{id}/pause", jobs::pause, job("Hand out nothing more of a job.").json::<JobView>(200))
+        .post("/v1/jobs/{id}/resume", jobs::resume, job("Go on with a held job.").json::<JobView>(200))
+        .get("/v1/jobs/{id}/frames", jobs::frames, job("A job's frames, lowest first.").query::<FrameFilter>().page::<FrameView>())
+        .get("/v1/jobs/{id}/frames/{frame}/image", jobs::image, frame("A file of a delivered frame.").query::<jobs::WhichFile>().bytes(200))
+        .get("/v1/jobs/{id}/frames/{frame}/log", jobs::log, frame("The log of a frame's latest attempt.").text(200))
+        .get("/v1/jobs/{id}/why", jobs::why, job("Why a job waits, failed, or goes where it goes.").json::<Why>(200))
+        .get("/v1/batches/{id}", jobs::batch, batch("A batch.").json::<BatchView>(200))
+        .post("/v1/batches/{id}/cancel", jobs::cancel_batch, batch("Give up what is left of a batch.").json::<BatchView>(200))
+        .post("/v1/batches/{id}/retry", jobs::retry_batch, batch("Render the failed and cancelled frames of a batch again.").json::<BatchView>(200))
+        .get("/v1/nodes", nodes::list, call("Nodes.").query::<NodeFilter>().page::<NodeView>())
+        .post("/v1/nodes", nodes::add, call("Make an agent known by its address.").body::<AddNode>().status(201))
+        .delete("/v1/nodes/{id}", nodes::remove, call("Forget a node, by its id, or an address that never answered.").status(204))
+        .post("/v1/nodes/{id}/drain", nodes::drain, call("Give a node nothing new.").path::<NodeId>("id").optional_body::<DrainNode>().status(204))
+        .post("/v1/nodes/{id}/resume", nodes::resume, call("Give a drained node work again.").path::<NodeId>("id").status(204))
+        .around(|router| {
+            router
+                .layer(DefaultBodyLimit::max(LARGEST_BODY))
+                .layer(middleware::from_fn_with_state(LARGEST_BODY as u64, refuse_oversized))
+        })
+        .merge(uploads)
 }
 
 async fn unknown() -> Reject {
@@ -70,6 +89,10 @@ async fn unknown() -> Reject {
 async fn not_allowed() -> Reject {
     let said = "this call does not exist with that method";
     Reject::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", said)
+}
+
+async fn metrics(State(front): State<Front>) -> Response {
+    front.metrics().respond(&front.board().views())
 }
 
 async fn farm(State(front): State<Front>) -> Json<FarmView> {

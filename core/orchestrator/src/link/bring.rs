@@ -10,6 +10,7 @@ use farmhand_protocol::{Failure, FailureKind, JobId};
 use super::Link;
 use crate::agent::AgentLink;
 use crate::delivery::{DeliveryError, Parcel, bring_home};
+use crate::metrics::Way;
 
 impl Link {
     pub(super) async fn bring(&self, parcel: Parcel, job: JobId) {
@@ -21,7 +22,11 @@ impl Link {
                 return;
             };
             let error = match bring_home(&self.way_to(&parcel), &parcel).await {
-                Ok(finished) => return self.report(Report::Fetched { batch, finished }).await,
+                Ok(finished) => {
+                    let bytes = finished.files.iter().map(|file| file.size).sum();
+                    self.means.metrics.travelled(Way::FromNodes, bytes);
+                    return self.report(Report::Fetched { batch, finished }).await;
+                }
                 Err(error) => error,
             };
             drop(slot);
@@ -37,10 +42,10 @@ impl Link {
                         .await;
                 }
                 DeliveryError::Way(error) => {
-                    tracing::debug!(%error, %batch, %frame, "frame not fetched yet");
+                    tracing::debug!(%error, %job, %batch, %frame, node = %parcel.node, "frame not fetched yet");
                 }
                 DeliveryError::Disk { .. } | DeliveryError::Folder(_) => {
-                    tracing::warn!(%error, %batch, %frame, "frame cannot be written");
+                    tracing::warn!(%error, %job, %batch, %frame, node = %parcel.node, "frame cannot be written");
                     if !std::mem::replace(&mut told, true) {
                         let text = format!("frame {frame} of {job} waits to be written: {error}");
                         self.means.inbox.note(Weight::Error, text, Some(job)).await;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::{Call, Link, Order};
 use crate::agent::CallError;
 use crate::blobs::SceneError;
+use crate::metrics::Way;
 use crate::upload::{UploadError, bring_blobs, bring_scene};
 
 impl Link {
@@ -29,8 +30,10 @@ impl Link {
             return Ok(());
         }
         let bytes = bring_scene(&self.agent, &self.means.blobs, start.scene).await?;
+        self.means.metrics.travelled(Way::ToNodes, bytes);
         if bytes > 0 {
-            tracing::info!(agent = self.agent.address(), scene = %start.scene, bytes, "scene uploaded");
+            tracing::info!(agent = self.agent.address(), job = %start.job, batch = %start.batch,
+                scene = %start.scene, bytes, "scene uploaded");
         }
         self.state().scenes.insert(start.scene);
         Ok(())
@@ -88,7 +91,10 @@ impl Link {
             missing.push(scene.into());
         }
         match bring_blobs(&self.agent, &self.means.blobs, missing).await {
-            Ok(_) => self.call(Call::Start(order)),
+            Ok(bytes) => {
+                self.means.metrics.travelled(Way::ToNodes, bytes);
+                self.call(Call::Start(order));
+            }
             Err(error) => self.not_uploaded(order.start.batch, error).await,
         }
     }

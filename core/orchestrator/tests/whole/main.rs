@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api;
+mod contract;
 mod delivery;
 mod discovery;
+mod notify;
 mod support;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use farmhand_contract::Contract;
 use farmhand_orchestrator::{Config, DefaultScene, Running, StartError, start};
 use farmhand_protocol::farm::{Existing, FrameView, JobDetail, JobState, Page, SubmitJob};
 use farmhand_protocol::{BlobHash, FileEntry, Manifest, RenderSettings, SceneHash};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 pub(crate) struct Farm {
     folder: tempfile::TempDir,
@@ -17,6 +19,7 @@ pub(crate) struct Farm {
     change: Box<dyn Fn(&mut Config) + Send + Sync>,
     running: Option<Running>,
     pub(crate) http: reqwest::Client,
+    contract: OnceCell<Contract>,
 }
 
 impl Farm {
@@ -33,6 +36,7 @@ impl Farm {
             change: Box::new(change),
             running: None,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            contract: OnceCell::new(),
         };
         std::fs::create_dir(farm.folder.path().join("scene")).unwrap();
         std::fs::write(farm.folder.path().join("scene/default.blend"), "BLENDER").unwrap();
@@ -79,15 +83,38 @@ impl Farm {
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
-        let response = self.http.get(self.url(path)).send().await.unwrap();
+        let response = self.asks(self.http.get(self.url(path))).await;
         let status = response.status();
         let text = response.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {status} {text}: {error}"))
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Response {
-        let request = self.http.post(self.url(path)).json(&body);
-        request.send().await.unwrap()
+        self.asks(self.http.post(self.url(path)).json(&body)).await
+    }
+
+    /// Sends a request and holds its answer against the farm's own document.
+    pub(crate) async fn asks(&self, request: RequestBuilder) -> Response {
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.http.execute(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.unwrap();
+        let kind = headers.get("content-type").map(|kind| kind.to_str().unwrap());
+        let contract = self.contract().await;
+        contract.hold(method.as_str(), &path, status.as_u16(), kind, &body);
+        let mut again = axum::http::Response::new(body);
+        *again.status_mut() = status;
+        *again.headers_mut() = headers;
+        again.into()
+    }
+
+    pub(crate) async fn contract(&self) -> &Contract {
+        let read = async || {
+            let document = self.http.get(self.url("/openapi.json")).send().await.unwrap();
+            Contract::new(document.json().await.unwrap())
+        };
+        self.contract.get_or_init(read).await
     }
 
     /// Uploads a scene of two files.
