@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: setup tools demo build test containers deb bench fmt fmt-check lint doc deny
+.PHONY: setup tools demo build test containers deb bench chaos fmt fmt-check lint doc deny
 
 # Installs what is missing: a Blender, a Python with `bpy`, libraries. Quick when nothing is.
 setup:
@@ -40,6 +40,11 @@ deb: setup
 # CPU and wall time of a farm against one plain Blender. Prints figures, judges nothing.
 bench: setup build
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench
+
+# Breaks a farm of this machine for 20 minutes and judges what is left; arguments in ARGS, see the program's head.
+chaos: setup
+	$(CARGO) build --release --locked -p farmhand -p farmhand-agent -p farmhand-tests
+	target/release/farmhand-chaos $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all

@@ -49,6 +49,8 @@ pub struct Agent {
     pub(crate) spool: Spool,
     pub(crate) gauge: Gauge,
     pub(crate) local: LocalJobs,
+    /// What each Blender may take, in bytes.
+    pub(crate) memory_of_a_slot: u64,
     /// Takes no new frames once cancelled.
     pub(crate) stopping: CancellationToken,
     /// Lets no frame go on once cancelled.
@@ -199,6 +201,7 @@ impl Agent {
             killing: CancellationToken::new(),
             metrics: crate::metrics::Metrics::default(),
             scenes: Arc::new(scenes),
+            memory_of_a_slot: config.memory_of_a_slot(),
             config,
             folder,
             driver,

@@ -26,6 +26,8 @@ pub struct Config {
     pub slots: u32,
     /// Threads of each; 0: the machine's, shared among the slots.
     pub threads: u32,
+    /// Memory that each Blender may take, in bytes; without it nine tenths of the machine's, shared among the slots.
+    pub memory_bytes: Option<u64>,
     /// Memory of disk that scenes' files may take, in bytes.
     pub cache_bytes: u64,
     /// Folders of shared storage, by the names that systems give them.
@@ -68,6 +70,7 @@ impl Config {
             engines: crate::engines::engines_folder(),
             slots: 1,
             threads: 0,
+            memory_bytes: None,
             cache_bytes: 50_000_000_000,
             path_maps: Vec::new(),
             scene: None,
@@ -93,6 +96,15 @@ impl Config {
             0 => (crate::hardware::threads() / self.slots.max(1)).max(1),
             threads => threads,
         }
+    }
+
+    /// Memory that each Blender may take, in bytes.
+    pub(crate) fn memory_of_a_slot(&self) -> u64 {
+        self.memory_bytes.unwrap_or_else(|| {
+            // Where nobody tells how much there is, nothing is too much.
+            crate::hardware::memory_bytes()
+                .map_or(u64::MAX, |all| all / 10 * 9 / u64::from(self.slots.max(1)))
+        })
     }
 }
 

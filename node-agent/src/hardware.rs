@@ -66,6 +66,17 @@ pub(crate) fn threads() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
 }
 
+/// Memory that this process may use, in bytes: the machine's, or its container's where that has less.
+pub(crate) fn memory_bytes() -> Option<u64> {
+    let what = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(what).ok()?;
+    let machine = system.total_memory();
+    let limit = system
+        .cgroup_limits()
+        .map_or(machine, |limits| limits.total_memory.min(machine));
+    (limit > 0).then_some(limit)
+}
+
 /// The host's name.
 pub(crate) fn host_name() -> String {
     System::host_name().unwrap_or_else(|_| "node".to_owned())

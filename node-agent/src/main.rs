@@ -138,6 +138,11 @@ struct Run {
     #[arg(long, env = "FARMHAND_FRAME_TIMEOUT", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS")]
     frame_timeout: u64,
 
+    /// Memory that each Blender may take, in GB; one that takes more is ended and its frame has failed
+    /// [default: nine tenths of the machine's, shared among the slots]
+    #[arg(long, env = "FARMHAND_MEMORY", value_parser = gigabytes, value_name = "GB")]
+    memory: Option<u64>,
+
     /// Disk space for scenes' files, in GB; the least recently used go first
     #[arg(long, env = "FARMHAND_CACHE", default_value_t = 50, value_name = "GB")]
     cache: u64,
@@ -183,6 +188,17 @@ fn begin(cli: Cli) -> Result<ExitCode> {
     }
 }
 
+/// `1.5` GB in bytes.
+fn gigabytes(text: &str) -> Result<u64, String> {
+    let gigabytes: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    let bytes = Duration::try_from_secs_f64(gigabytes).map_err(|_| "it is not a size".to_owned())?;
+    // A duration's nanoseconds are a whole number of bytes of as many GB.
+    match u64::try_from(bytes.as_nanos()) {
+        Ok(bytes @ 1..) => Ok(bytes),
+        _ => Err("it is not a size".to_owned()),
+    }
+}
+
 fn config(run: Run) -> Result<Config> {
     let data = match run.data {
         Some(data) => data,
@@ -215,6 +231,7 @@ fn config(run: Run) -> Result<Config> {
             api: run.limit_api,
         },
         frame_timeout: Duration::from_secs(run.frame_timeout),
+        memory_bytes: run.memory,
         cache_bytes: run.cache.saturating_mul(1_000_000_000),
         grace: Duration::from_secs(run.grace),
         ..defaults

@@ -177,6 +177,7 @@ impl Slot<'_> {
         let seconds = work.request.settings.frame_timeout_seconds;
         let watch = Watch {
             timeout: seconds.map_or(agent.config.frame_timeout, |s| Duration::from_secs(s.into())),
+            memory_bytes: agent.memory_of_a_slot,
             cancel: &work.live.stop,
             kill: &agent.killing,
             log: &work.live.log,

@@ -24,6 +24,8 @@ pub struct AgentPlan {
     pub ip: Option<Ipv4Addr>,
     /// Further arguments.
     pub more: Vec<String>,
+    /// Further variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl AgentPlan {
@@ -78,6 +80,7 @@ impl Agent {
             .args(["--slots", &plan.slots.unwrap_or(1).to_string()])
             .args(["--threads", &plan.threads.unwrap_or(1).to_string()])
             .args(plan.more)
+            .envs(plan.environment)
             .env_remove("FARMHAND_BLENDER")
             .env_remove("FARMHAND_TOKEN");
         for blender in &plan.blenders {

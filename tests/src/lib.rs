@@ -5,6 +5,7 @@
 
 mod agent;
 mod blender;
+pub mod chaos;
 mod farm;
 mod pictures;
 mod processes;
@@ -16,7 +17,7 @@ pub use agent::{Agent, AgentPlan};
 pub use blender::{Blender, Scene, make_project};
 pub use farm::{Farm, FarmPlan, Said};
 pub use pictures::{Picture, pictures_in};
-pub use processes::{Proc, cpu_seconds, descendants, is_alive, rss_bytes};
+pub use processes::{Proc, cpu_seconds, descendants, is_alive, owned_by, rss_bytes};
 pub use program::{Program, build_path, free_port, http};
 pub use prometheus::{Prometheus, prometheus_program, promtool_says};
 pub use waiting::{eventually, within};

@@ -1,6 +1,10 @@
 //! What the system knows of running processes. Linux only, like the tests.
 
 use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// A process, told from a later one with the same number by its start.
 #[derive(Debug, Clone)]
@@ -42,6 +46,13 @@ impl Proc {
             ticks: (11..=14).filter_map(number).sum(),
         })
     }
+
+    /// Sends it a signal, unless it is gone.
+    pub fn signal(&self, signal: Signal) {
+        if is_alive(self) {
+            let _gone_already = kill(Pid::from_raw(self.pid), signal);
+        }
+    }
 }
 
 /// Whether that very process still runs; one that has ended and was not waited for does not.
@@ -65,6 +76,24 @@ pub fn descendants(pid: i32) -> Vec<Proc> {
         }
     }
     found
+}
+
+/// All living processes that were started with this folder in their environment: ours, whoever their parent is.
+///
+/// # Panics
+/// When `/proc` cannot be listed.
+pub fn owned_by(folder: &Path) -> Vec<Proc> {
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    let entries = fs::read_dir("/proc").expect("/proc can be listed");
+    entries
+        .filter_map(|entry| Proc::of(entry.ok()?.file_name().to_str()?.parse().ok()?))
+        .filter(|process| process.state != 'Z' && process.pid != own)
+        .filter(|process| {
+            let environment = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+            environment.windows(folder.len()).any(|part| part == folder)
+        })
+        .collect()
 }
 
 /// Processor seconds of a process and of its ended children.

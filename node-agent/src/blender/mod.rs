@@ -2,6 +2,7 @@
 //! batches, HTTP, or where files go in the end.
 
 mod log;
+mod memory;
 mod message;
 mod parked;
 mod process;

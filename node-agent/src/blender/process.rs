@@ -168,6 +168,11 @@ impl Process {
         self.ended(Duration::from_secs(5)).await
     }
 
+    /// Memory that its whole group holds now, in bytes; 0 if not known.
+    pub(crate) fn group_memory_bytes(&self) -> u64 {
+        self.id().map_or(0, super::memory::of_group)
+    }
+
     fn kill_group(&self) {
         // Without an id it is reaped, and its number may be someone else's by now.
         if let Some(group) = self.id().and_then(|id| i32::try_from(id).ok()) {

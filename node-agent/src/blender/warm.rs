@@ -23,6 +23,8 @@ use crate::store::LaidOut;
 const SOFT_CANCEL: Duration = Duration::from_millis(1500);
 /// How long one that was told to leave, or closed its line, may take to be gone.
 const LEAVING: Duration = Duration::from_secs(2);
+/// A Blender's memory is looked at so often.
+const WEIGHED_EVERY: Duration = Duration::from_secs(1);
 
 /// What a Blender has loaded. Another one of these needs another Blender.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +37,11 @@ pub(crate) struct Loaded {
 /// How one frame is watched while it renders.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
-    /// Without any sign for so long it has failed.
+    /// Without any progress for so long it has failed. What it prints is none: a program that only prints would
+    /// never end.
     pub(crate) timeout: Duration,
+    /// With more memory than this, in bytes, it has failed: before the system ends something else instead.
+    pub(crate) memory_bytes: u64,
     /// Cancelled when the frame is not wanted any more.
     pub(crate) cancel: &'a CancellationToken,
     /// Cancelled when there is no time to be gentle.
@@ -240,7 +245,8 @@ async fn listen(
     kill_at: &mut Option<Instant>,
     when: &str,
 ) -> Result<Message, NoFrame> {
-    let mut quiet_until = Instant::now() + watch.timeout;
+    let quiet_until = Instant::now() + watch.timeout;
+    let mut weigh_at = Instant::now() + WEIGHED_EVERY;
     loop {
         let stop = async {
             match *kill_at {
@@ -251,7 +257,7 @@ async fn listen(
         tokio::select! {
             heard = process.hear() => match heard {
                 Heard::Driver(message) => return Ok(message),
-                Heard::Print(None) => quiet_until = Instant::now() + watch.timeout,
+                Heard::Print(None) => {}
                 Heard::Print(Some(samples)) => return Ok(Message::Progress(samples)),
                 Heard::Gone if kill_at.is_some() => {
                     process.ended(LEAVING).await;
@@ -271,14 +277,32 @@ async fn listen(
                 process.kill().await;
                 return Err(NoFrame::Cancelled);
             }
+            () = sleep_until(weigh_at) => {
+                weigh_at = Instant::now() + WEIGHED_EVERY;
+                let weight = process.group_memory_bytes();
+                if weight > watch.memory_bytes {
+                    process.kill().await;
+                    return Err(NoFrame::Failed(too_heavy(weight, watch, when)));
+                }
+            }
             () = sleep_until(quiet_until) => {
                 process.kill().await;
-                let message = format!("no sign of Blender for {} s {when}", watch.timeout.as_secs());
+                let message = format!("no progress of Blender for {} s {when}", watch.timeout.as_secs());
                 let failure = Failure::new(FailureKind::TimedOut, message).with_log(watch.log.end());
                 return Err(NoFrame::Failed(failure));
             }
         }
     }
+}
+
+fn too_heavy(weight: u64, watch: &Watch<'_>, when: &str) -> Failure {
+    let megabytes = |bytes: u64| bytes / 1_000_000;
+    let message = format!(
+        "Blender took {} MB of memory {when}, more than the {} MB that this node allows it",
+        megabytes(weight),
+        megabytes(watch.memory_bytes)
+    );
+    Failure::new(FailureKind::OutOfMemory, message).with_log(watch.log.end())
 }
 
 /// How a Blender that closed its line ended.
@@ -338,6 +362,7 @@ pub(crate) async fn ask(
     let never = CancellationToken::new();
     let watch = Watch {
         timeout: patience,
+        memory_bytes: u64::MAX,
         cancel: &never,
         kill: &never,
         log: &log,
