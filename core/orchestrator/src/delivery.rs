@@ -188,14 +188,18 @@ fn settle(folder: &Path, parts: &[Part], files: &[FrameFile]) -> Result<(), Deli
 pub(crate) fn clear_parts(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let is_part = name
-            .to_str()
-            .is_some_and(|name| name.starts_with(PART.0) && name.ends_with(PART.1));
-        if is_part && let Err(error) = fs::remove_file(entry.path()) {
+        if is_part(&entry.file_name())
+            && let Err(error) = fs::remove_file(entry.path())
+        {
             tracing::warn!(%error, path = %entry.path().display(), "cannot remove an unfinished file");
         }
     }
+}
+
+/// Whether an unfinished file is called so.
+pub(crate) fn is_part(name: &std::ffi::OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with(PART.0) && name.ends_with(PART.1))
 }
 
 async fn off_thread<T: Send + 'static>(

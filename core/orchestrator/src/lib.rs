@@ -9,6 +9,7 @@ mod address;
 mod agent;
 mod blobs;
 mod board;
+mod care;
 mod config;
 mod delivery;
 mod discovery;
@@ -35,6 +36,7 @@ mod touched;
 mod upload;
 
 pub use address::{AddressError, agent_address};
+pub use care::{Backup, BackupError, Checkup, back_up, check_up};
 pub use config::Config;
 pub use discovery::{Discover, DiscoverError, Resolve};
 pub use farmhand_engine::Policy;

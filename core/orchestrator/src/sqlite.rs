@@ -83,6 +83,18 @@ pub(crate) fn inspect(path: &Path) -> Result<Option<Remembered>, JournalError> {
     read(&db, at).map(Some)
 }
 
+/// Copies a journal as it is at one moment, beside its writer. `to` must not be there.
+///
+/// # Errors
+/// When it cannot be read, or the copy not be written.
+pub(crate) fn copy(journal: &Path, to: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(journal, flags)?;
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.execute("VACUUM INTO ?1", [to.display().to_string()])?;
+    Ok(())
+}
+
 /// Opens a file for reading only, with what a crash may have left in its write-ahead log.
 fn open_untouched(path: &Path) -> rusqlite::Result<Connection> {
     let log = PathBuf::from(format!("{}-wal", path.display()));

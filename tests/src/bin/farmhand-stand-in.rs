@@ -259,7 +259,7 @@ fn picture(frame: i64) -> Result<Vec<u8>, String> {
 
 fn forever() -> ! {
     loop {
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_mins(1));
     }
 }
 

@@ -185,8 +185,6 @@ pub(super) fn read_record(text: &str) -> Vec<(BatchId, Frame)> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
     #[test]

@@ -1,5 +1,5 @@
 //! The farm's facts, copied from its journal while it runs, because the journal trims them: what the checker
-//! judges by. Reads the file as any other SQLite reader does.
+//! judges by. Reads the file as any other `SQLite` reader does.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Breaks a farm while it renders, and proves that nothing was lost, doubled or left behind.
 //!
-//! Agents, orchestrator, network, disks and SQLite are real; only Blender is played by a stand-in, for speed. The
+//! Agents, orchestrator, network, disks and `SQLite` are real; only Blender is played by a stand-in, for speed. The
 //! harness knows no more than an administrator does: processes, signals, files, HTTP, and the journal's rows.
 
 mod cast;

@@ -89,7 +89,7 @@ pub async fn run(plan: Plan) -> Report {
     }
     stage.heal_all();
     stage.settle().await;
-    stage.end(plan.sabotage).await
+    stage.end(plan.sabotage)
 }
 
 /// A fault that is going on.
@@ -359,17 +359,17 @@ impl Stage {
             self.going.drain(..).partition(|going| going.until <= now);
         self.going = going;
         for fault in over {
-            self.heal(fault);
+            self.heal(&fault);
         }
     }
 
     fn heal_all(&mut self) {
         for fault in std::mem::take(&mut self.going) {
-            self.heal(fault);
+            self.heal(&fault);
         }
     }
 
-    fn heal(&mut self, fault: Going) {
+    fn heal(&mut self, fault: &Going) {
         match (fault.target, fault.kind) {
             (Target::Output, _) => self.output.clear(),
             (Target::Orchestrator, Kind::KillOrchestrator) => self.serve(),
@@ -502,12 +502,12 @@ impl Stage {
         held
     }
 
-    async fn end(mut self, sabotage: Option<Sabotage>) -> Report {
+    fn end(mut self, sabotage: Option<Sabotage>) -> Report {
         let mut orphan = None;
         match sabotage {
             Some(Sabotage::Orphan) => orphan = Some(self.make_orphan()),
             Some(Sabotage::Lose | Sabotage::Corrupt) => {
-                self.spoil_a_picture(sabotage == Some(Sabotage::Lose))
+                self.spoil_a_picture(sabotage == Some(Sabotage::Lose));
             }
             Some(Sabotage::Double) | None => {}
         }

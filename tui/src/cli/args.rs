@@ -288,6 +288,19 @@ Examples:
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Check a farm's data folder: the journal, every delivered picture, every scene. Changes nothing.
+    ///
+    /// May be done while the farm runs. Exit code 0 when all is well, 1 when something was found.
+    #[command(after_help = "Examples:\n  farmhand fsck\n  farmhand fsck --data /srv/farmhand --json")]
+    Fsck(PrintArgs),
+    /// Copy a farm's journal and scenes to a folder, also while it runs; run again, it brings the copy up to date.
+    ///
+    /// `farmhand serve --data THAT_FOLDER` goes on from there. Pictures and the token are not part of it.
+    #[command(after_help = "Examples:\n  farmhand backup /backup/farmhand")]
+    Backup {
+        /// Folder of the copy; made when needed.
+        to: PathBuf,
+    },
     /// See a farm work: three agents on this machine, a demo scene, 48 frames.
     #[command(
         after_help = "Without a terminal, or with --headless, it prints progress and exits when all frames are delivered."

@@ -8,7 +8,7 @@ use color_eyre::eyre::{Result, WrapErr};
 use farmhand_client::CallError;
 
 use super::args::{Cli, Verb};
-use super::{control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token};
+use super::{care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token};
 use crate::dashboard;
 use crate::place::{self, Place};
 use crate::scene::BadScene;
@@ -85,6 +85,8 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Token { show } => token::token(&Place::new(cli.common.data.clone())?, show),
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { dir } => shell::man(dir.as_deref()),
+        Verb::Fsck(print) => care::check_up(&Place::new(cli.common.data.clone())?, print.json),
+        Verb::Backup { to } => care::back_up(&Place::new(cli.common.data.clone())?, &to),
         Verb::Demo { headless } => demo::demo(&cli.common, headless).await,
     }
 }
