@@ -40,6 +40,7 @@ deb: setup
 # CPU and wall time of a farm against one plain Blender. Prints figures, judges nothing.
 bench: setup build
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench
+	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-dashboard
 
 # Breaks a farm of this machine for 20 minutes and judges what is left; arguments in ARGS, see the program's head.
 chaos: setup

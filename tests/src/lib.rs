@@ -11,6 +11,7 @@ mod pictures;
 mod processes;
 mod program;
 mod prometheus;
+mod terminal;
 mod waiting;
 
 pub use agent::{Agent, AgentPlan};
@@ -20,4 +21,5 @@ pub use pictures::{Picture, pictures_in};
 pub use processes::{Proc, cpu_seconds, descendants, is_alive, owned_by, rss_bytes};
 pub use program::{Program, build_path, free_port, http};
 pub use prometheus::{Prometheus, prometheus_program, promtool_says};
+pub use terminal::Terminal;
 pub use waiting::{eventually, within};

@@ -12,6 +12,7 @@ mod handover;
 mod host;
 mod new_job;
 mod place;
+pub mod rehearsal;
 mod scene;
 mod settings;
 mod view;

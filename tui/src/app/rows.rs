@@ -83,9 +83,12 @@ impl Farm {
             .collect();
         let sort = shown.sort;
         rows.sort_by(|a, b| {
-            let name =
-                |row: &(&NodeEntry, NodeRow)| (row.0.view.name.clone(), row.1.address.clone(), row.1.place);
-            let by_name = || name(a).cmp(&name(b));
+            let by_name = || {
+                let names = a.0.view.name.cmp(&b.0.view.name);
+                names
+                    .then_with(|| a.1.address.cmp(&b.1.address))
+                    .then(a.1.place.cmp(&b.1.place))
+            };
             if sort.column == NodeSort::Name {
                 return sort.order(by_name(), std::cmp::Ordering::Equal);
             }

@@ -434,3 +434,57 @@ fn draining_a_node_goes_back_and_forth_and_now_asks() {
         }]
     );
 }
+
+#[test]
+fn a_silent_node_says_for_how_long() {
+    let mut model = busy(100, 30);
+    let mut silent = node(1, "rtx-01", NodeState::Rendering);
+    silent.silent_ms = Some(2_000);
+    event(
+        &mut model,
+        FarmEvent::Node {
+            node: Box::new(silent),
+        },
+    );
+    let entry = &model.farm.nodes["http://10.0.0.1:3000"];
+    assert_eq!(entry.silent_seconds(model.now), Some(2));
+    let later = model.now + jiff::SignedDuration::from_secs(40);
+    assert_eq!(
+        entry.silent_seconds(later),
+        Some(42),
+        "time goes on without a word"
+    );
+}
+
+#[test]
+fn an_end_is_expected_only_where_the_farm_expects_one() {
+    let mut model = busy(100, 30);
+    let mut first = job(7, "intro_v12", JobState::Running, FrameCounts::default());
+    first.eta_ms = None;
+    let mut other = job(8, "other", JobState::Completed, FrameCounts::default());
+    other.eta_ms = Some(5);
+    for job in [first, other] {
+        event(&mut model, FarmEvent::Job { job: Box::new(job) });
+    }
+    let shown = crate::view::expected_end(&model, JobId(7));
+    assert_eq!(shown, "--", "fewer than three frames are measured");
+    assert_eq!(crate::view::expected_end(&model, JobId(8)), "--", "it has ended");
+}
+
+#[test]
+fn the_diary_is_bounded_and_says_what_it_dropped() {
+    let mut model = busy(100, 30);
+    let before = model.farm.notes.len();
+    for number in 0..2_100 {
+        let note = farmhand_protocol::farm::Note {
+            at: model.now,
+            weight: farmhand_protocol::farm::Weight::Info,
+            text: format!("event {number}"),
+            job: None,
+            node: None,
+        };
+        event(&mut model, FarmEvent::Note { note });
+    }
+    assert_eq!(model.farm.notes.len(), 2_000);
+    assert_eq!(model.farm.notes_dropped, u64::try_from(100 + before).unwrap());
+}

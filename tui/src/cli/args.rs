@@ -93,7 +93,7 @@ pub(crate) struct DashboardArgs {
     #[arg(long, value_name = "NAME", value_parser = theme_named)]
     pub(crate) theme: Option<Theme>,
     /// Keys, theme, columns and layout [default: farmhand/config.toml in your configuration folder].
-    #[arg(long, value_name = "FILE", env = "FARMHAND_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "FARMHAND_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
-use crossterm::event::{Event, EventStream, MouseEventKind};
+use crossterm::event::{Event, EventStream, KeyCode, MouseEventKind};
 use farmhand_client::FarmClient;
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -78,6 +78,8 @@ async fn show(session: &mut Session) -> Result<Leave> {
     let (sender, mut inbox) = mpsc::channel(1024);
     let following = tokio::spawn(follow(session.farm.clone(), sender.clone()));
     let _ends_with_us = following.abort_handle();
+    // How a test sees what a panic leaves behind; not in what people run.
+    let may_panic = cfg!(debug_assertions) && std::env::var_os("FARMHAND_TEST_PANIC").is_some();
     let mut keys = EventStream::new();
     let mut clock = interval(Duration::from_secs(1));
     clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -88,7 +90,10 @@ async fn show(session: &mut Session) -> Result<Leave> {
         let wake = wait_of(&model);
         tokio::select! {
             key = keys.next() => match key {
-                Some(Ok(event)) => messages.extend(message_of(event)),
+                Some(Ok(event)) => {
+                    assert!(!(may_panic && is_f12(&event)), "the test asked for a panic");
+                    messages.extend(message_of(event));
+                }
                 // The terminal is gone; nobody can be asked.
                 Some(Err(_)) | None => return Ok(leave_at_once(&model)),
             },
@@ -181,6 +186,10 @@ fn set_up(model: &mut Model, shown: &DashboardArgs, settings: Settings) {
 fn wait_of(model: &Model) -> Option<Duration> {
     let wait = model.wake_at()?.duration_since(Timestamp::now());
     Some(Duration::try_from(wait).unwrap_or_default())
+}
+
+fn is_f12(event: &Event) -> bool {
+    matches!(event, Event::Key(key) if key.code == KeyCode::F(12))
 }
 
 fn message_of(event: Event) -> Option<Msg> {

@@ -126,16 +126,7 @@ fn content(column: &Fitted<Key>, job: &JobView, model: &Model, look: Look) -> Ce
             elapsed(job, model).unwrap_or_else(|| "--".to_owned()),
             look.plain(),
         ),
-        Key::Eta => {
-            let eta = job
-                .eta_ms
-                .filter(|_| !job.state.has_ended() && job.state != JobState::Paused);
-            let text = eta.map_or_else(
-                || "--".to_owned(),
-                |ms| words::duration(Duration::from_millis(ms)),
-            );
-            cell(text, look.plain())
-        }
+        Key::Eta => cell(left(job), look.plain()),
         Key::User => cell(job.user.clone(), look.plain()),
     }
 }
@@ -169,6 +160,22 @@ fn progress(counts: &FrameCounts, width: usize, look: Look) -> Cell {
         Span::styled("–".repeat(cancelled), look.faint()),
         Span::styled("✗".repeat(failed), look.bad()),
     ]
+}
+
+/// Time to the expected end; nothing where the farm expects none, or the job does not go on.
+fn left(job: &JobView) -> String {
+    job.eta_ms
+        .filter(|_| !job.state.has_ended() && job.state != JobState::Paused)
+        .map_or_else(
+            || "--".to_owned(),
+            |ms| words::duration(Duration::from_millis(ms)),
+        )
+}
+
+/// What the table says of a job's end.
+#[cfg(test)]
+pub(crate) fn expected_end(model: &Model, job: farmhand_protocol::JobId) -> String {
+    left(&model.farm.jobs[&job])
 }
 
 fn elapsed(job: &JobView, model: &Model) -> Option<String> {

@@ -32,5 +32,7 @@ pub(crate) use frame::draw;
 pub(crate) use help::help_lines;
 #[cfg(test)]
 pub(crate) use help::help_text;
+#[cfg(test)]
+pub(crate) use jobs::expected_end;
 pub(crate) use look::{Environment, Look};
 pub(crate) use theme::Theme;

@@ -6,5 +6,6 @@ mod api;
 mod contract;
 mod delivery;
 mod discovery;
+mod drain;
 mod notify;
 mod support;

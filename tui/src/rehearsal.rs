@@ -1,0 +1,208 @@
+//! A dashboard without a terminal on a farm that is made up: for `make bench`, which may not look inside.
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use farmhand_client::FarmSignal;
+use farmhand_protocol::agent::{Hardware, Load, Progress};
+use farmhand_protocol::farm::{
+    FarmEvent, FarmView, FrameCounts, JobState, JobView, NodeState, NodeView, Note, SlotView, Weight,
+};
+use farmhand_protocol::{BatchId, BatchKey, FarmId, FrameSet, JobId, NodeId, RenderSettings, SceneHash};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Size;
+use uuid::Uuid;
+
+use crate::app::{Command, Model, Msg, Snapshot, Stage, hear, settle, update};
+use crate::view::{self, Look};
+
+/// How big the farm is.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Nodes, each rendering.
+    pub nodes: u64,
+    /// Jobs, one in four of them ended.
+    pub jobs: u64,
+    /// Frames of all jobs together.
+    pub frames: u32,
+}
+
+/// A dashboard of a made-up farm.
+pub struct Rehearsal {
+    model: Model,
+    terminal: Terminal<TestBackend>,
+    scale: Scale,
+    number: u64,
+}
+
+impl Rehearsal {
+    /// A dashboard that shows such a farm on a screen of `width` by `height`.
+    pub fn new(scale: Scale, width: u16, height: u16) -> Self {
+        let farm = FarmView {
+            id: FarmId(Uuid::from_u128(1)),
+            version: "0".to_owned(),
+            output: "/renders".to_owned(),
+            nodes_ready: u32::try_from(scale.nodes).unwrap_or(u32::MAX),
+            nodes: u32::try_from(scale.nodes).unwrap_or(u32::MAX),
+            notes: Vec::new(),
+        };
+        let snapshot = Snapshot {
+            farm,
+            jobs: (1..=scale.jobs).map(|id| job(scale, id, 0)).collect(),
+            nodes: (1..=scale.nodes).map(|id| node(scale, id, 0)).collect(),
+        };
+        let size = Size::new(width, height);
+        let address = "http://127.0.0.1:4000".to_owned();
+        let mut model = Model::new(
+            address,
+            Stage::Connected,
+            Timestamp::UNIX_EPOCH,
+            TimeZone::UTC,
+            size,
+        );
+        update(&mut model, Msg::Signal(FarmSignal::Connected));
+        let commands = update(&mut model, Msg::Signal(FarmSignal::Event(FarmEvent::Reset)));
+        if let Some(Command::LoadFarm { generation }) = commands.first() {
+            let (generation, result) = (*generation, Ok(Box::new(snapshot)));
+            update(&mut model, Msg::FarmLoaded { generation, result });
+        }
+        let Ok(terminal) = Terminal::new(TestBackend::new(width, height));
+        Self {
+            model,
+            terminal,
+            scale,
+            number: 0,
+        }
+    }
+
+    /// The next event of the farm: mostly progress of nodes, every tenth a job's, every fiftieth a line of the
+    /// diary.
+    pub fn hear(&mut self) {
+        self.number += 1;
+        let number = self.number;
+        let event = if number.is_multiple_of(50) {
+            FarmEvent::Note {
+                note: Note {
+                    at: Timestamp::UNIX_EPOCH,
+                    weight: Weight::Info,
+                    text: format!("event {number}"),
+                    job: None,
+                    node: None,
+                },
+            }
+        } else if number.is_multiple_of(10) {
+            let job = Box::new(job(self.scale, number % self.scale.jobs.max(1) + 1, number));
+            FarmEvent::Job { job }
+        } else {
+            let node = Box::new(node(self.scale, number % self.scale.nodes.max(1) + 1, number));
+            FarmEvent::Node { node }
+        };
+        hear(&mut self.model, FarmSignal::Event(event));
+    }
+
+    /// A key is pressed: a letter, or `\n`, `\u{1b}`.
+    pub fn press(&mut self, letter: char) {
+        let code = match letter {
+            '\n' => KeyCode::Enter,
+            '\u{1b}' => KeyCode::Esc,
+            letter => KeyCode::Char(letter),
+        };
+        settle(&mut self.model);
+        update(&mut self.model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+
+    /// Draws one frame of the screen; how long drawing alone took.
+    pub fn draw(&mut self) -> Duration {
+        settle(&mut self.model);
+        let started = Instant::now();
+        let look = Look::new(true);
+        let Ok(_drawn) = self.terminal.draw(|frame| view::draw(&self.model, look, frame));
+        started.elapsed()
+    }
+
+    /// What is on the screen.
+    pub fn screen(&self) -> String {
+        self.terminal.backend().to_string()
+    }
+}
+
+fn job(scale: Scale, id: u64, number: u64) -> JobView {
+    let total = scale.frames / u32::try_from(scale.jobs.max(1)).unwrap_or(1);
+    let ended = id.is_multiple_of(4);
+    let delivered = if ended {
+        total
+    } else {
+        u32::try_from(number).unwrap_or(0) % total.max(1)
+    };
+    JobView {
+        id: JobId(id),
+        name: format!("shot_{id:05}_lighting_v{}", id % 9),
+        user: ["ana", "ben", "chi"][usize::try_from(id % 3).unwrap_or(0)].to_owned(),
+        state: if ended {
+            JobState::Completed
+        } else {
+            JobState::Running
+        },
+        reason: None,
+        priority: i32::try_from(id % 100).unwrap_or(0),
+        frames: format!("1-{}", total.max(1))
+            .parse()
+            .unwrap_or_else(|_| FrameSet::default()),
+        skipped: FrameSet::default(),
+        counts: FrameCounts {
+            pending: total - delivered,
+            delivered,
+            ..FrameCounts::default()
+        },
+        scene: SceneHash::of(b"scene"),
+        settings: RenderSettings::default(),
+        blender: None,
+        output: format!("/renders/{id}"),
+        submitted: Timestamp::UNIX_EPOCH,
+        started: Some(Timestamp::UNIX_EPOCH),
+        ended: ended.then_some(Timestamp::UNIX_EPOCH),
+        mean_frame_ms: Some(31_000),
+        eta_ms: (!ended).then_some(3_600_000 + number),
+    }
+}
+
+fn node(scale: Scale, id: u64, number: u64) -> NodeView {
+    let frame = i64::try_from(number % 1000).unwrap_or(0);
+    let slot = SlotView {
+        job: Some(JobId(id % scale.jobs.max(1) + 1)),
+        progress: Progress {
+            slot: 0,
+            key: BatchKey {
+                farm: FarmId(Uuid::from_u128(1)),
+                batch: BatchId(id),
+            },
+            frame: frame.try_into().ok(),
+            doing: "rendering".to_owned(),
+            sample: u32::try_from(number % 512).ok(),
+            samples: Some(512),
+            remaining_ms: Some(8_000),
+            elapsed_ms: 24_000,
+            memory_bytes: 9_000_000_000,
+        },
+    };
+    NodeView {
+        id: Some(NodeId(Uuid::from_u128(id.into()))),
+        name: format!("node-{id:05}"),
+        address: format!("http://node-{id}:3000"),
+        state: NodeState::Rendering,
+        since: Timestamp::UNIX_EPOCH,
+        problem: None,
+        silent_ms: Some(100),
+        slots: 1,
+        version: "0".to_owned(),
+        tags: vec!["gpu".to_owned()],
+        engines: Vec::new(),
+        hardware: Hardware::default(),
+        load: Load::default(),
+        running: vec![slot],
+        frames_per_minute: 1.9,
+    }
+}
