@@ -5,21 +5,45 @@
 #   ... --target agent --build-arg BLENDER=debian ...           with the distribution's Blender
 #   ... --target agent --build-arg BLENDER=blender-5.0.1-linux-x64.tar.xz ...
 #                                                               with an official one that lies beside this file
+#   ... --build-arg PROFILE=quick ...                           unoptimised: quick to build, for tests
 
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 ARG BUILDER_IMAGE=rust:1.95-slim-bookworm
 
+# Two small stages, since the classic builder takes its time over each step of a large one.
+FROM scratch AS sources
+COPY Cargo.toml Cargo.lock /src/
+COPY core /src/core
+COPY node-agent /src/node-agent
+COPY tui /src/tui
+COPY tests /src/tests
+COPY assets /src/assets
+
+
+# Manifests, and of the sources just where cargo looks for a crate's roots: what dependencies are built from. What is
+# copied from a stage is compared by content, so that only a change of these builds dependencies anew.
+FROM ${RUNTIME_IMAGE} AS manifests
+COPY --from=sources /src /src
+RUN cd /src \
+    && rm -rf assets \
+    && find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' ! -path '*/src/main.rs' \
+        ! -path '*/src/bin/*.rs' ! -path '*/benches/*.rs' ! -name build.rs -delete \
+    && find . -name '*.rs' | while read -r root; do echo '#![allow(warnings)] fn main() {}' >"$root"; done \
+    && find . -type d -empty -delete
+
+
 FROM ${BUILDER_IMAGE} AS build
+ARG PROFILE=release
+ENV CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 WORKDIR /src
-COPY Cargo.toml Cargo.lock ./
-COPY core core
-COPY node-agent node-agent
-COPY tui tui
-COPY tests tests
-COPY assets assets
-RUN cargo build --locked --release -p farmhand -p farmhand-agent \
+COPY --from=manifests /src ./
+RUN cargo build --locked --profile "$PROFILE" -p farmhand -p farmhand-agent --quiet
+COPY --from=sources /src ./
+# Sources may be older than the stubs that were built, by their time.
+RUN find . -name '*.rs' -exec touch {} + \
+    && cargo build --locked --profile "$PROFILE" -p farmhand -p farmhand-agent --quiet \
     && mkdir /out \
-    && mv target/release/farmhand target/release/farmhand-agent /out/ \
+    && mv "target/$PROFILE/farmhand" "target/$PROFILE/farmhand-agent" /out/ \
     && rm -rf target
 
 
@@ -38,14 +62,14 @@ USER farmhand
 
 
 FROM base AS orchestrator
-COPY assets/containers/start-orchestrator assets/containers/prepare-volumes /usr/local/bin/
+COPY assets/containers/prepare-volumes /usr/local/bin/
 COPY --from=build /out/farmhand /usr/local/bin/
 ENV FARMHAND_DATA=/data FARMHAND_OUTPUT=/output FARMHAND_LISTEN=0.0.0.0:4000
 WORKDIR /scenes
 VOLUME /data
 EXPOSE 4000
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["answers-health", "4000"]
-ENTRYPOINT ["tini", "--", "start-orchestrator"]
+ENTRYPOINT ["tini", "--", "farmhand"]
 CMD ["serve"]
 
 

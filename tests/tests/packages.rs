@@ -89,10 +89,8 @@ fn everything_that_is_packed_is_there() {
             let path = folder.join(path.trim_end_matches("*.md"));
             assert!(path.exists(), "{package} packs {}", path.display());
         }
-        // What cargo-deb writes for systemd goes in where the script says.
-        let script = asset(assets, "postinst");
-        assert!(
-            script.contains("#DEBHELPER#") && script.contains(&format!("systemd-sysusers {package}.conf"))
-        );
+        let users = asset(assets, &format!("{package}.sysusers"));
+        let unit = asset(assets, &format!("{package}.service"));
+        assert!(users.contains("\nu farmhand ") && unit.contains("\nUser=farmhand\n"));
     }
 }
