@@ -166,6 +166,11 @@ fn job(scale: Scale, id: u64, number: u64) -> JobView {
         ended: ended.then_some(Timestamp::UNIX_EPOCH),
         mean_frame_ms: Some(31_000),
         eta_ms: (!ended).then_some(3_600_000 + number),
+        eta_early_ms: (!ended).then_some(3_000_000 + number),
+        eta_late_ms: (!ended).then_some(4_200_000 + number),
+        node_ms: None,
+        after: None,
+        max_nodes: None,
     }
 }
 
