@@ -51,6 +51,8 @@ pub struct Agent {
     pub(crate) local: LocalJobs,
     /// What each Blender may take, in bytes.
     pub(crate) memory_of_a_slot: u64,
+    /// What other nodes are asked through.
+    pub(crate) peers: reqwest::Client,
     /// Takes no new frames once cancelled.
     pub(crate) stopping: CancellationToken,
     /// Lets no frame go on once cancelled.
@@ -200,6 +202,7 @@ impl Agent {
             stopping: CancellationToken::new(),
             killing: CancellationToken::new(),
             metrics: crate::metrics::Metrics::default(),
+            peers: crate::pull::client(),
             scenes: Arc::new(scenes),
             memory_of_a_slot: config.memory_of_a_slot(),
             config,
@@ -345,16 +348,16 @@ impl Agent {
         durable::write(&folder.join(farm.to_string()), epoch.to_string().as_bytes(), true)
     }
 
-    /// Makes room in the cache, where it is over-full.
-    pub(crate) fn make_room(&self) {
-        if !self.blobs.is_over_full() {
+    /// Makes room in the cache for so much more, where it lacks that.
+    pub(crate) fn make_room(&self, more: u64) {
+        if !self.blobs.lacks_room_for(more) {
             return;
         }
         let in_use = self.batches().scenes_in_use();
         let freed = self
             .scenes
             .clear(&in_use)
-            .and_then(|blobs| self.blobs.evict(&blobs));
+            .and_then(|blobs| self.blobs.evict(&blobs, more));
         match freed {
             Ok(bytes) => tracing::info!(bytes, "made room in the cache"),
             Err(error) => tracing::warn!(%error, "cannot make room in the cache"),

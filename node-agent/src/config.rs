@@ -32,6 +32,9 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Folders of shared storage, by the names that systems give them.
     pub path_maps: Vec<PathMap>,
+    /// Memory of disk that finished frames may take until they are brought home, in bytes; the frame that goes
+    /// beyond is the last one.
+    pub spool_bytes: u64,
     /// The scene of `POST /job`, instead of the demo scene.
     pub scene: Option<PathBuf>,
     /// Where `POST /job` writes, instead of `output` in the data folder.
@@ -73,6 +76,7 @@ impl Config {
             memory_bytes: None,
             cache_bytes: 50_000_000_000,
             path_maps: Vec::new(),
+            spool_bytes: 50_000_000_000,
             scene: None,
             output: None,
             name: crate::hardware::host_name(),

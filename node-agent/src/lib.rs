@@ -1,8 +1,8 @@
 //! The node agent: a small HTTP API around Blender processes.
 //!
 //! It renders the batches of frames that it is given and keeps each finished frame until it is told that the
-//! frame is safe. It must not know jobs, retries, scheduling, other nodes, or who talks to it (but what registers it where it is
-//! told to).
+//! frame is safe. It must not know jobs, retries, scheduling, or who talks to it (but what registers it where it is
+//! told to); of other nodes only that a caller may name some where blobs can be had.
 //!
 //! - [`Agent::start`] runs one; the binary `farmhand-agent` is little more than that
 //! - [`engines`] finds, probes and installs Blenders
@@ -24,6 +24,7 @@ mod local;
 mod metrics;
 mod path_map;
 mod picture;
+mod pull;
 mod slot;
 mod store;
 mod structure;

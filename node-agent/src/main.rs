@@ -152,6 +152,10 @@ struct Run {
     #[arg(long, env = "FARMHAND_PATH_MAP", value_delimiter = ',', value_name = "A=B=C")]
     path_map: Vec<PathMap>,
 
+    /// Disk space for finished frames that wait to be brought home, in GB; then no further one is rendered
+    #[arg(long, env = "FARMHAND_SPOOL", default_value_t = 50, value_name = "GB")]
+    spool: u64,
+
     /// Seconds that running frames get to end when the agent is told to stop
     #[arg(long, env = "FARMHAND_GRACE", default_value_t = 8, value_name = "SECONDS")]
     grace: u64,
@@ -233,6 +237,7 @@ fn config(run: Run) -> Result<Config> {
         frame_timeout: Duration::from_secs(run.frame_timeout),
         memory_bytes: run.memory,
         cache_bytes: run.cache.saturating_mul(1_000_000_000),
+        spool_bytes: run.spool.saturating_mul(1_000_000_000),
         grace: Duration::from_secs(run.grace),
         ..defaults
     })

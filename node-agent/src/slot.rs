@@ -16,6 +16,8 @@ use crate::{engines, hardware, picture};
 
 /// Progress is told at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// A full spool is looked at so often.
+const SPOOL_LOOK: Duration = Duration::from_millis(500);
 /// With less free space than this, a broken picture is the disk's fault.
 const FULL_DISK: u64 = 16 << 20;
 
@@ -170,6 +172,7 @@ impl Slot<'_> {
         frame: Frame,
     ) -> Result<FinishedFrame, NoFrame> {
         let agent = Arc::clone(self.agent);
+        self.has_space(work).await?;
         let folder = agent
             .spool
             .empty_folder(work.key, frame)
@@ -192,7 +195,7 @@ impl Slot<'_> {
             .map_err(|error| Failure::new(FailureKind::DriverError, error.to_string()))
             .and_then(|collected| collected)
             .map_err(|failure| {
-                let full = hardware::disk_free(agent.folder.path()) < FULL_DISK;
+                let full = hardware::disk_free(agent.spool.path()) < FULL_DISK;
                 let failure = if failure.kind == FailureKind::BadPicture && full {
                     let message = format!("no space is left on the node's disk ({})", failure.message);
                     Failure::new(FailureKind::DiskFull, message)
@@ -201,6 +204,34 @@ impl Slot<'_> {
                 };
                 NoFrame::Failed(failure.with_log(work.live.log.end()))
             })
+    }
+}
+
+impl Slot<'_> {
+    /// Rendering onto a full disk would be for nothing. A spool over its quota is waited for: frames leave it as
+    /// they are brought home.
+    async fn has_space(&self, work: &Work<'_>) -> Result<(), NoFrame> {
+        let agent = self.agent;
+        let mut told = false;
+        while agent.batches().spooled_bytes() >= agent.config.spool_bytes {
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(
+                    slot = self.number,
+                    "the spool is full: waiting until frames are brought home"
+                );
+            }
+            tokio::select! {
+                () = tokio::time::sleep(SPOOL_LOOK) => {}
+                () = work.live.stop.cancelled() => return Err(NoFrame::Cancelled),
+                () = agent.stopping.cancelled() => return Err(NoFrame::Cancelled),
+            }
+        }
+        let free = hardware::disk_free(agent.spool.path());
+        if free < FULL_DISK {
+            let said = format!("no space is left on the node's disk ({free} bytes)");
+            return Err(NoFrame::Failed(Failure::new(FailureKind::DiskFull, said)));
+        }
+        Ok(())
     }
 }
 
@@ -323,7 +354,7 @@ fn collect(folder: &Path, rendered: &Rendered) -> Result<FinishedFrame, Failure>
 }
 
 fn disk_failure(agent: &Agent, error: &std::io::Error) -> Failure {
-    let full = hardware::disk_free(agent.folder.path()) < FULL_DISK;
+    let full = hardware::disk_free(agent.spool.path()) < FULL_DISK;
     let kind = if full {
         FailureKind::DiskFull
     } else {

@@ -30,6 +30,8 @@ pub(crate) struct HostPlan {
     pub(crate) data: PathBuf,
     pub(crate) output: PathBuf,
     pub(crate) allow_output: Vec<PathBuf>,
+    /// In GB.
+    pub(crate) store: Option<u64>,
     pub(crate) nodes: Vec<String>,
     pub(crate) discover: Vec<Discover>,
     pub(crate) scene: Option<PathBuf>,
@@ -59,6 +61,7 @@ impl HostPlan {
                 .iter()
                 .map(|path| absolute(path))
                 .collect::<Result<_>>()?,
+            store: args.store,
             nodes: args.nodes,
             discover: args.discover,
             scene: args.scene.as_deref().map(absolute).transpose()?,
@@ -92,6 +95,9 @@ impl HostPlan {
         add("--output", self.output.clone().into());
         for root in &self.allow_output {
             add("--allow-output", root.clone().into());
+        }
+        if let Some(store) = self.store {
+            add("--store", store.to_string().into());
         }
         for node in &self.nodes {
             add("--node", node.into());
@@ -248,6 +254,8 @@ fn config(plan: HostPlan) -> Result<Config> {
         .map(Secret::from_file)
         .transpose()?;
     let scene = default_scene::make(plan.scene, plan.data.join("default-scene"));
+    let defaults = Config::new(plan.listen, plan.data, plan.output);
+    let store_bytes = plan.store.map(|store| store.saturating_mul(1_000_000_000));
     Ok(Config {
         notify: Notify {
             webhooks: plan.webhooks,
@@ -255,6 +263,7 @@ fn config(plan: HostPlan) -> Result<Config> {
             command: plan.on_event,
             ..Notify::default()
         },
+        store_bytes: store_bytes.unwrap_or(defaults.store_bytes),
         allow_output: plan.allow_output,
         nodes: plan.nodes,
         discover: plan.discover,
@@ -262,6 +271,6 @@ fn config(plan: HostPlan) -> Result<Config> {
         open_seed: plan.open_seed,
         limits: plan.limits,
         scene: Some(Box::pin(scene)),
-        ..Config::new(plan.listen, plan.data, plan.output)
+        ..defaults
     })
 }

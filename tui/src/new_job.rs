@@ -34,6 +34,8 @@ pub(crate) struct NewJob {
     pub(crate) after: Option<JobId>,
     pub(crate) max_nodes: Option<u32>,
     pub(crate) preview: Option<u32>,
+    /// Make a film for looking.
+    pub(crate) video: bool,
 }
 
 impl NewJob {
@@ -54,6 +56,7 @@ impl NewJob {
             after: None,
             max_nodes: None,
             preview: None,
+            video: false,
         }
     }
 
@@ -90,6 +93,7 @@ impl NewJob {
             after: self.after,
             max_nodes: self.max_nodes,
             preview: self.preview,
+            video: self.video,
             user: user(),
         };
         let key = uuid::Uuid::new_v4().to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farmhand_protocol::farm::{BatchState, NodeState};
+use farmhand_protocol::farm::{BatchState, FilmState, FilmView, NodeState};
 
 /// A node's state in one word.
 pub(crate) fn node_state(state: NodeState) -> &'static str {
@@ -72,6 +72,21 @@ pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// How the films of a job stand.
+pub(crate) fn film(film: &FilmView) -> String {
+    let names: Vec<&str> = film.files.iter().map(|file| file.path.as_str()).collect();
+    let state = match film.state {
+        FilmState::Waiting => "made when all pictures are there".to_owned(),
+        FilmState::Making => "being made".to_owned(),
+        FilmState::Made => names.join(", "),
+        FilmState::Failed => "none".to_owned(),
+    };
+    match &film.problem {
+        Some(problem) => format!("{state} ({problem})"),
+        None => state,
+    }
 }
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ pub(crate) async fn send(farm: &impl ToString, request: RequestBuilder) -> Resul
         .send()
         .await
         .map_err(|error| CallError::unreachable(farm, &error))?;
+    accepted(response).await
+}
+
+/// The response, where it is a success.
+pub(crate) async fn accepted(response: Response) -> Result<Response, CallError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use farmhand_http::Tokens;
+use farmhand_http::{Part, RECEIVED_HEADER, Tokens};
 use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmView, FrameView, JobDetail, JobView,
-    NodeView, Page, SubmitJob, Why,
+    NodeView, Page, SubmitJob, Verification, Why,
 };
 use farmhand_protocol::{BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER};
 use jiff::Timestamp;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -134,6 +134,19 @@ impl FarmClient {
         self.read(self.post(&format!("/v1/jobs/{id}/retry"), &body)).await
     }
 
+    /// Reads every delivered file of a job again; what is damaged or gone is rendered again. Takes as long as
+    /// the farm's disk takes.
+    pub async fn verify_job(&self, id: JobId) -> Result<Verification, CallError> {
+        self.read(self.request(Method::POST, &format!("/v1/jobs/{id}/verify")))
+            .await
+    }
+
+    /// Has a film for looking made of a job's pictures.
+    pub async fn make_films(&self, id: JobId) -> Result<JobView, CallError> {
+        self.read(self.request(Method::POST, &format!("/v1/jobs/{id}/films")))
+            .await
+    }
+
     /// Holds a job: what nodes have is finished.
     pub async fn pause_job(&self, id: JobId) -> Result<JobView, CallError> {
         self.read(self.request(Method::POST, &format!("/v1/jobs/{id}/pause")))
@@ -205,18 +218,34 @@ impl FarmClient {
         }
     }
 
-    /// Sends a blob. The orchestrator checks it against its hash.
+    /// Bytes of a blob that have arrived there; nothing where the orchestrator has all of it.
+    pub(crate) async fn lacks_from(&self, hash: BlobHash) -> Result<Option<u64>, CallError> {
+        let request = self.request(Method::HEAD, &format!("/v1/blobs/{hash}"));
+        let sent = request.timeout(PATIENCE).send().await;
+        let response = sent.map_err(|error| CallError::unreachable(&self.address, &error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            let received = response.headers().get(RECEIVED_HEADER);
+            let received = received.and_then(|value| value.to_str().ok()?.parse().ok());
+            return Ok(Some(received.unwrap_or(0)));
+        }
+        call::accepted(response).await.map(|_| None)
+    }
+
+    /// Sends the rest of a blob, from `from` on. The orchestrator checks the whole against its hash.
     pub(crate) async fn put_blob(
         &self,
         hash: BlobHash,
+        from: u64,
         size: u64,
         body: reqwest::Body,
     ) -> Result<(), CallError> {
-        let request = self
+        let mut request = self
             .request(Method::PUT, &format!("/v1/blobs/{hash}"))
-            .header(reqwest::header::CONTENT_LENGTH, size)
-            .body(body);
-        call::send(&self.address, request).await.map(drop)
+            .header(reqwest::header::CONTENT_LENGTH, size - from);
+        if let Some(range) = Part::header(from, size) {
+            request = request.header(reqwest::header::CONTENT_RANGE, range);
+        }
+        call::send(&self.address, request.body(body)).await.map(drop)
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {

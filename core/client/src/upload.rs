@@ -1,6 +1,6 @@
 //! Uploading what the farm lacks of a scene, several files at a time.
 
-use std::io;
+use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use farmhand_protocol::BlobHash;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::io::AsyncSeekExt;
 use tokio_util::io::ReaderStream;
 
 use crate::{CallError, FarmClient, PackedScene};
@@ -51,6 +52,8 @@ pub enum UploadError {
 const ASKED_AT_A_TIME: usize = 16;
 const SENT_AT_A_TIME: usize = 4;
 const TRIES: u32 = 4;
+/// Bytes read from the disk at a time.
+const BLOCK: usize = 1 << 20;
 
 pub(crate) async fn upload(
     farm: &FarmClient,
@@ -98,7 +101,7 @@ pub(crate) async fn upload(
     // Last, so that whoever has a manifest has its files.
     let put = || {
         let size = manifest.len() as u64;
-        farm.put_blob(manifest_hash, size, manifest.clone().into())
+        farm.put_blob(manifest_hash, 0, size, manifest.clone().into())
     };
     again(put).await.map_err(|source| UploadError::Call {
         path: scene.root().to_owned(),
@@ -136,18 +139,29 @@ async fn send_file<P: Fn(Upload) + Sync>(
 ) -> Result<(), UploadError> {
     let mut tries = 1;
     loop {
-        let file = tokio::fs::File::open(path).await;
-        let file = file.map_err(|source| UploadError::Unreadable {
+        let unreadable = |source| UploadError::Unreadable {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        // What an earlier try, or an earlier run, has brought there is not sent again.
+        let from = match again(|| farm.lacks_from(hash)).await {
+            Ok(Some(from)) => from.min(size),
+            Ok(None) => size,
+            Err(source) => {
+                let path = path.to_owned();
+                return Err(UploadError::Call { path, source });
+            }
+        };
+        let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+        file.seek(SeekFrom::Start(from)).await.map_err(unreadable)?;
+        tally.add(0, signed(from));
         // The body outlives this borrow, so what it has sent is counted through a channel.
         let (count, mut counted) = tokio::sync::mpsc::unbounded_channel();
-        let chunks = ReaderStream::with_capacity(file, 256 << 10).inspect_ok(move |chunk: &Bytes| {
+        let chunks = ReaderStream::with_capacity(file, BLOCK).inspect_ok(move |chunk: &Bytes| {
             let _nobody_counts = count.send(chunk.len() as u64);
         });
-        let mut call = std::pin::pin!(farm.put_blob(hash, size, reqwest::Body::wrap_stream(chunks)));
-        let mut sent = 0;
+        let mut call = std::pin::pin!(farm.put_blob(hash, from, size, reqwest::Body::wrap_stream(chunks)));
+        let mut sent = from;
         let mut counting = true;
         let ended = loop {
             tokio::select! {

@@ -1,7 +1,7 @@
 //! What the orchestrator must do. Every effect may be lost in a crash: reading the agents' lists after the
 //! next start leads to it again.
 
-use farmhand_protocol::agent::{FinishedFrame, StartBatch};
+use farmhand_protocol::agent::{Film, FinishedFrame, StartBatch};
 use farmhand_protocol::{BatchId, Frame, FrameSet, JobId, NodeId};
 
 /// Something to carry out, after the facts beside it are durable.
@@ -69,6 +69,21 @@ pub enum Effect {
         batch: BatchId,
         /// Which frame.
         frame: Frame,
+    },
+    /// Make films of a job's pictures. Answered by `FilmsMade`.
+    MakeFilms {
+        /// Of which job.
+        job: JobId,
+        /// Absolute folder of its pictures.
+        folder: String,
+        /// What the pictures' names start with.
+        stem: String,
+        /// Whose pictures.
+        frames: FrameSet,
+        /// What the scene asks for.
+        film: Film,
+        /// Whether a film for looking is wanted too.
+        preview: bool,
     },
     /// Ask an agent for its list of batches. Answered by `BatchesListed`.
     List {

@@ -4,7 +4,7 @@
 use farmhand_protocol::agent::{BatchPhase, BatchReport, FailedFrame, FinishedFrame, NodeInfo};
 use farmhand_protocol::{BatchId, Failure, Frame, FrameSet, JobId, NodeId};
 
-use crate::JobSpec;
+use crate::{FilmsMade, JobSpec};
 
 /// Anything that can happen.
 #[derive(Debug, Clone)]
@@ -40,6 +40,17 @@ pub enum Command {
     },
     /// Render the failed and cancelled frames of a batch again.
     RetryBatch(BatchId),
+    /// Render frames again whose files were found damaged or gone.
+    Revise {
+        /// Which job.
+        job: JobId,
+        /// Which frames, and in which revision they were looked at: another one is left alone.
+        frames: Vec<(Frame, u32)>,
+        /// What was found, for one of them.
+        why: String,
+    },
+    /// Make a film for looking of a job's pictures, and what other film its scene asks for again.
+    MakeFilms(JobId),
     /// Hand out nothing more of a job.
     Pause(JobId),
     /// Go on with a paused job.
@@ -151,6 +162,13 @@ pub enum Report {
         batch: BatchId,
         /// The frame, its files' paths now relative to the job's folder.
         finished: FinishedFrame,
+    },
+    /// Films were made of a job's pictures, or could not be.
+    FilmsMade {
+        /// Of which job.
+        job: JobId,
+        /// What came of it.
+        films: FilmsMade,
     },
     /// A finished frame cannot be brought home: gone, or not the bytes that were promised.
     FetchFailed {

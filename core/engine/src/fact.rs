@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use farmhand_protocol::agent::{FrameFile, NodeInfo};
+use farmhand_protocol::agent::{Film, FrameFile, NodeInfo};
 use farmhand_protocol::farm::BatchState;
 use farmhand_protocol::{BatchId, BlenderVersion, Failure, Frame, FrameSet, JobId, NodeId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::JobSpec;
 use crate::agenda::Planned;
+use crate::{FilmsMade, JobSpec};
 
 /// A fact and when it became one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,6 +179,34 @@ pub enum Fact {
         /// Which frames.
         frames: FrameSet,
     },
+    /// Delivered files were found damaged or gone: their frames wait again, each in a new revision.
+    FramesRevised {
+        /// Of which job.
+        job: JobId,
+        /// Which frames, all of them delivered until now.
+        frames: FrameSet,
+        /// What was found, for one of them.
+        why: String,
+    },
+    /// How the pictures of a job become a film.
+    FilmLearned {
+        /// Which job.
+        job: JobId,
+        /// How.
+        film: Film,
+    },
+    /// A person wants a film for looking, or films made again.
+    FilmsAsked {
+        /// Which job.
+        job: JobId,
+    },
+    /// Films were made of a job's pictures, or could not be.
+    FilmsMade {
+        /// Of which job.
+        job: JobId,
+        /// What came of it.
+        films: FilmsMade,
+    },
     /// An agent's address is known.
     AddressAdded {
         /// Its base address.
@@ -288,6 +316,16 @@ pub enum Sighting {
     TimePassed,
     /// Work was handed out as far as there is any.
     Planned(Planned),
+    /// Films are being made of a job's pictures.
+    Filming {
+        /// Which job.
+        job: JobId,
+    },
+    /// That has ended.
+    FilmingEnded {
+        /// Which job.
+        job: JobId,
+    },
     /// A node is left alone for a while.
     NodeRests {
         /// Which node.

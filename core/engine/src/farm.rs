@@ -87,6 +87,8 @@ pub(crate) struct Seen {
     /// Jobs that may have frames to hand out; nothing: look for them.
     pub(crate) open: Option<BTreeSet<JobId>>,
     pub(crate) agenda: Agenda,
+    /// Jobs of whose pictures films are being made.
+    pub(crate) filming: BTreeSet<JobId>,
 }
 
 impl Farm {
@@ -188,6 +190,18 @@ impl Farm {
             .iter()
             .filter(move |(id, other)| **id != node && other.address == address)
             .map(|(id, _)| *id)
+    }
+
+    /// Delivered frames of a job, and in which revision each is.
+    pub fn delivered_revisions(&self, job: JobId) -> Option<Vec<(Frame, u32)>> {
+        let table = &self.job(job)?.frames;
+        let delivered = table.in_states(&[Durable::Delivered]);
+        Some(
+            delivered
+                .iter()
+                .map(|frame| (frame, table.revision(frame)))
+                .collect(),
+        )
     }
 
     /// Frames of a job that are being rendered, as far as is seen.
@@ -423,9 +437,28 @@ impl Farm {
                     job.streaks.clear();
                     job.last_failure = None;
                     job.ended = None;
+                    job.films = None;
                 });
                 self.offer(*job);
             }
+            Fact::FramesRevised { job, frames, .. } => {
+                self.with_job(*job, |job| {
+                    for frame in frames.iter() {
+                        job.frames.revise(frame);
+                        job.frames.forgive(frame);
+                        job.frames.set(frame, Durable::Pending);
+                    }
+                    job.ended = None;
+                    job.films = None;
+                });
+                self.offer(*job);
+            }
+            Fact::FilmLearned { job, film } => self.with_job(*job, |job| job.film = Some(film.clone())),
+            Fact::FilmsAsked { job } => self.with_job(*job, |job| {
+                job.video = true;
+                job.films = None;
+            }),
+            Fact::FilmsMade { job, films } => self.with_job(*job, |job| job.films = Some(films.clone())),
             Fact::AddressAdded { address } => {
                 self.addresses.insert(address.clone());
             }
@@ -534,6 +567,12 @@ impl Farm {
             }
             Sighting::TimePassed => self.seen.agenda.time = true,
             Sighting::Planned(planned) => self.seen.agenda.done(planned),
+            Sighting::Filming { job } => {
+                self.seen.filming.insert(*job);
+            }
+            Sighting::FilmingEnded { job } => {
+                self.seen.filming.remove(job);
+            }
             Sighting::NodeRests { node, until, failure } => {
                 if let Some(presence) = self.seen.nodes.get_mut(node) {
                     presence.rests = Some((*until, failure.clone()));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use farmhand_protocol::agent::{Film, FrameFile};
 use farmhand_protocol::farm::{BatchState, JobState};
 use farmhand_protocol::{
     BatchId, BlenderVersion, Failure, Frame, FrameSet, JobId, NodeId, RenderSettings, SceneHash,
@@ -50,6 +51,18 @@ pub struct JobSpec {
     /// The first, the last and each so-manieth frame are handed out before the others; at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<u32>,
+    /// Whether a film for looking is made of its pictures at its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub video: bool,
+}
+
+/// Films that were made of a job's pictures, or why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilmsMade {
+    /// Paths relative to the job's folder.
+    pub files: Vec<FrameFile>,
+    /// What kept one from being made, or what it lacks.
+    pub problem: Option<String>,
 }
 
 /// A job and how it stands.
@@ -81,6 +94,15 @@ pub struct Job {
     pub(crate) ended_batches: VecDeque<(BatchId, Batch)>,
     /// Failed attempts, newest last, at most [`Job::KEPT_ATTEMPTS`].
     pub(crate) attempts: VecDeque<Attempt>,
+    /// How its pictures become a film, once a frame has told.
+    #[serde(default)]
+    pub film: Option<Film>,
+    /// Whether a film for looking is wanted.
+    #[serde(default)]
+    pub video: bool,
+    /// What came of its films; nothing while they are still to be made.
+    #[serde(default)]
+    pub films: Option<FilmsMade>,
     /// Render time of all delivered frames together, in milliseconds.
     pub render_ms: u64,
     /// When it was submitted.
@@ -136,6 +158,9 @@ impl Job {
             last_failure: None,
             ended_batches: VecDeque::new(),
             attempts: VecDeque::new(),
+            film: None,
+            video: spec.video,
+            films: None,
             render_ms: 0,
             submitted: at,
             started: None,
@@ -163,6 +188,17 @@ impl Job {
         } else {
             JobState::Waiting
         }
+    }
+
+    /// Whether its pictures are to become a film.
+    pub fn wants_film(&self) -> bool {
+        self.video || self.film.as_ref().is_some_and(|film| film.movie.is_some())
+    }
+
+    /// What a film is to be made of now: all pictures are there, and it was not made yet.
+    pub(crate) fn film_to_make(&self) -> Option<&Film> {
+        let due = self.films.is_none() && self.wants_film() && self.state() == JobState::Completed;
+        self.film.as_ref().filter(|_| due)
     }
 
     pub(crate) fn keep_ended(&mut self, id: BatchId, batch: Batch) {

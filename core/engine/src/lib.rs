@@ -31,7 +31,7 @@ pub use ends::ended_jobs;
 pub use event::{Command, Event, Report};
 pub use fact::{Fact, Sighting, Stamped};
 pub use farm::{Farm, Now, Policy};
-pub use job::{Ban, Batch, Job, JobSpec};
+pub use job::{Ban, Batch, FilmsMade, Job, JobSpec};
 pub use narrate::narrate;
 pub use node::{AbsentNode, Node, Presence};
 pub use schedule::schedule;

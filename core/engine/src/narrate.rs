@@ -117,6 +117,26 @@ pub fn narrate(farm: &Farm, stamped: &Stamped) -> Option<Note> {
             Some(*job),
             None,
         ),
+        Fact::FramesRevised { job, frames, why } => (
+            Weight::Warning,
+            format!(
+                "{} frames {frames} are damaged and render again: {why}",
+                job_name(*job)
+            ),
+            Some(*job),
+            None,
+        ),
+        Fact::FilmsMade { job, films } => {
+            let names: Vec<&str> = films.files.iter().map(|file| file.path.as_str()).collect();
+            let made = (!names.is_empty()).then(|| format!("{} is made", names.join(", ")));
+            let words: Vec<String> = made.into_iter().chain(films.problem.clone()).collect();
+            let weight = match films.problem {
+                Some(_) => Weight::Warning,
+                None => Weight::Success,
+            };
+            let text = format!("{}: {}", job_name(*job), words.join("; "));
+            (weight, text, Some(*job), None)
+        }
         Fact::FrameDelivered { job, .. } => return ended(farm, stamped, *job),
         Fact::NodeJoined { node, name, address } => (
             Weight::Info,
@@ -139,6 +159,8 @@ pub fn narrate(farm: &Farm, stamped: &Stamped) -> Option<Note> {
         ),
         Fact::JobRenamed { .. }
         | Fact::JobForgotten { .. }
+        | Fact::FilmLearned { .. }
+        | Fact::FilmsAsked { .. }
         | Fact::BatchAssigned { .. }
         | Fact::FramesReturned { .. }
         | Fact::BatchEnded { .. }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use farmhand_protocol::farm::{
-    AttemptView, BatchState, BatchView, FrameState, FrameView, JobDetail, JobState, JobView, NodeState,
-    NodeView, Why,
+    AttemptView, BatchState, BatchView, FilmState, FilmView, FrameState, FrameView, JobDetail, JobState,
+    JobView, NodeState, NodeView, Why,
 };
 use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
 
@@ -41,6 +41,7 @@ impl Farm {
             settings: job.spec.settings.clone(),
             blender: job.blender,
             output: job.spec.output.clone(),
+            film: self.film_view(id, job),
             submitted: job.submitted,
             started: job.started,
             ended: job.ended,
@@ -51,6 +52,24 @@ impl Farm {
             node_ms: (counts.delivered > 0).then_some(job.render_ms),
             after: job.spec.after,
             max_nodes: job.spec.max_nodes,
+        })
+    }
+
+    fn film_view(&self, id: JobId, job: &Job) -> Option<FilmView> {
+        if !job.wants_film() {
+            return None;
+        }
+        let state = match &job.films {
+            Some(films) if films.files.is_empty() => FilmState::Failed,
+            Some(_) => FilmState::Made,
+            None if self.seen.filming.contains(&id) => FilmState::Making,
+            None => FilmState::Waiting,
+        };
+        let made = job.films.as_ref();
+        Some(FilmView {
+            state,
+            files: made.map(|made| made.files.clone()).unwrap_or_default(),
+            problem: made.and_then(|made| made.problem.clone()),
         })
     }
 
@@ -150,6 +169,8 @@ impl Farm {
             hardware: info.map_or_else(Default::default, |info| info.hardware.clone()),
             load: info.map_or_else(Default::default, |info| info.load),
             running: Vec::new(),
+            sent_bytes: 0,
+            pulled_bytes: 0,
             frames_per_minute: presence.map_or(0.0, |presence| presence.frames_per_minute(now.since_start)),
         })
     }

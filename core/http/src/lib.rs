@@ -1,6 +1,6 @@
 //! What Farmhand's two HTTP servers and their clients share: the token rule, rate limits, strict JSON bodies, problem
-//! details, numbered event streams (both ends), the seed calls' bodies, routes with their OpenAPI document, figures
-//! for Prometheus, and listening.
+//! details, numbered event streams (both ends), large bodies taken in by their hash, the seed calls' bodies, routes
+//! with their OpenAPI document, figures for Prometheus, and listening.
 //!
 //! Must not know jobs, batches, Blender, or which server it serves.
 
@@ -11,6 +11,7 @@ mod extract;
 mod farm_address;
 mod figures;
 mod follow;
+mod intake;
 mod limit;
 mod listen;
 mod oversize;
@@ -25,6 +26,7 @@ pub use extract::{Json, JsonOrDefault, Path, Query};
 pub use farm_address::{AddressError, FarmAddress};
 pub use figures::{CallFigures, Figures};
 pub use follow::{Received, RetryDelay, follow};
+pub use intake::{Entry, Intake, IntakeError, Part, RECEIVED_HEADER};
 pub use limit::Limits;
 pub use listen::{ListenError, bind, serve};
 pub use oversize::refuse_oversized;

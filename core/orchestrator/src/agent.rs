@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use farmhand_http::{Received, RetryDelay, Tokens, follow};
-use farmhand_protocol::agent::{AgentEvent, BatchReport, FramesRevoked, NodeInfo, RevokeFrames, StartBatch};
+use farmhand_http::{Part, RECEIVED_HEADER, Received, RetryDelay, Tokens, follow};
+use farmhand_protocol::agent::{
+    AgentEvent, BatchReport, BlobsPulled, FramesRevoked, NodeInfo, PullBlobs, RevokeFrames, StartBatch,
+};
 use farmhand_protocol::farm::Page;
 use farmhand_protocol::{BatchKey, BlobHash, Frame, FrameSet, PROTOCOL, PROTOCOL_HEADER, Problem, TreePath};
 use futures_util::{Stream, StreamExt};
@@ -53,14 +55,12 @@ enum Listing {
     Whole(Vec<BatchReport>),
 }
 
-impl CallError {
-    /// The status of a refusal.
-    pub(crate) fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused(problem) => Some(problem.status),
-            Self::Unreachable { .. } | Self::Unreadable { .. } => None,
-        }
-    }
+/// How much of a blob an agent has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Whole,
+    /// So many bytes of it.
+    Part(u64),
 }
 
 /// A client for all agents. No proxy: a farm is on our own network.
@@ -184,28 +184,48 @@ impl AgentLink {
         response.text().await.map_err(|error| self.unreachable(&error))
     }
 
-    /// Whether the agent has a blob.
-    pub(crate) async fn has_blob(&self, hash: BlobHash) -> Result<bool, CallError> {
+    /// How much of a blob the agent has.
+    pub(crate) async fn held(&self, hash: BlobHash) -> Result<Held, CallError> {
         let request = self.request(Method::HEAD, &format!("/v1/blobs/{hash}"));
-        match self.done(request).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.status() == Some(404) => Ok(false),
-            Err(error) => Err(error),
+        let sent = request.timeout(PATIENCE).send().await;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        match response.status() {
+            status if status.is_success() => Ok(Held::Whole),
+            StatusCode::NOT_FOUND => {
+                let received = response.headers().get(RECEIVED_HEADER);
+                let received = received.and_then(|value| value.to_str().ok()?.parse().ok());
+                Ok(Held::Part(received.unwrap_or(0)))
+            }
+            status => Err(CallError::Refused(Box::new(problem(status, "")))),
         }
     }
 
-    /// Sends the agent a blob.
+    /// Sends the agent the rest of a blob, from `from` on.
     pub(crate) async fn put_blob(
         &self,
         hash: BlobHash,
+        from: u64,
         size: u64,
         body: reqwest::Body,
     ) -> Result<(), CallError> {
-        let request = self
+        let mut request = self
             .request(Method::PUT, &format!("/v1/blobs/{hash}"))
-            .header(reqwest::header::CONTENT_LENGTH, size)
-            .body(body);
-        self.answer(request, None).await.map(drop)
+            .header(reqwest::header::CONTENT_LENGTH, size - from);
+        if let Some(range) = Part::header(from, size) {
+            request = request.header(reqwest::header::CONTENT_RANGE, range);
+        }
+        self.answer(request.body(body), None).await.map(drop)
+    }
+
+    /// Has the agent get blobs from other agents; answered when it has what it could get.
+    pub(crate) async fn pull(&self, request: &PullBlobs) -> Result<BlobsPulled, CallError> {
+        let request = self.request(Method::POST, "/v1/blobs").json(request);
+        let response = self.answer(request, None).await?;
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| CallError::Unreadable {
+            address: self.address.clone(),
+            cause: error.to_string(),
+        })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -2,29 +2,25 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use farmhand_http::{Intake, IntakeError, Part};
 use farmhand_protocol::{BlobHash, Manifest, SceneHash};
 use futures_util::{Stream, StreamExt};
 use tokio::fs::{self, File};
-use tokio::io::AsyncWriteExt;
-use uuid::Uuid;
 
 /// A store of blobs; each lies there whole, or not at all.
 #[derive(Debug, Clone)]
-pub(crate) struct Blobs {
-    folder: PathBuf,
-}
+pub(crate) struct Blobs(Arc<Store>);
 
-/// Why bytes were not kept.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PutError {
-    #[error("these bytes have the hash {found}, not the one that they were sent under")]
-    Mismatch { found: BlobHash },
-    #[error("the upload broke off: {0}")]
-    BrokenOff(String),
-    #[error("cannot keep the blob: {0}")]
-    Disk(#[from] io::Error),
+#[derive(Debug)]
+struct Store {
+    folder: PathBuf,
+    intake: Intake,
+    bytes: AtomicU64,
+    most_bytes: u64,
 }
 
 /// What stands between a scene and its rendering.
@@ -39,22 +35,26 @@ pub(crate) enum SceneError {
 }
 
 impl Blobs {
-    /// Opens the store and clears away what a crash left half written.
-    pub(crate) async fn open(folder: PathBuf) -> io::Result<Self> {
-        fs::create_dir_all(&folder).await?;
-        let mut entries = fs::read_dir(&folder).await?;
-        while let Some(entry) = entries.next_entry().await? {
-            let part = entry.path();
-            if part.extension().is_some_and(|end| end == "part") {
-                fs::remove_file(part).await?;
-            }
-        }
-        Ok(Self { folder })
+    /// Opens the store, which may hold so many bytes.
+    pub(crate) async fn open(folder: PathBuf, most_bytes: u64) -> io::Result<Self> {
+        let opening = move || {
+            let intake = Intake::open(&folder.join("uploads"))?;
+            let bytes = AtomicU64::new(bytes_below(&folder)?);
+            Ok(Self(Arc::new(Store {
+                folder,
+                intake,
+                bytes,
+                most_bytes,
+            })))
+        };
+        tokio::task::spawn_blocking(opening)
+            .await
+            .map_err(io::Error::other)?
     }
 
     fn path(&self, hash: BlobHash) -> PathBuf {
         let name = hash.to_string();
-        self.folder.join(&name[..2]).join(name)
+        self.0.folder.join(&name[..2]).join(name)
     }
 
     pub(crate) async fn has(&self, hash: BlobHash) -> bool {
@@ -68,47 +68,37 @@ impl Blobs {
         Ok((file, size))
     }
 
-    /// Keeps the bytes of a stream if they are the promised ones.
+    /// Bytes of a blob that have arrived, where it is not whole.
+    pub(crate) fn received(&self, hash: BlobHash) -> u64 {
+        self.0.intake.received(hash)
+    }
+
+    /// Keeps the bytes of a stream if they are the promised ones. What has arrived of one that breaks off
+    /// stays, and a later part goes on from there.
     pub(crate) async fn put<E: std::fmt::Display>(
         &self,
         hash: BlobHash,
+        part: Part,
         chunks: impl Stream<Item = Result<Bytes, E>>,
-    ) -> Result<(), PutError> {
-        let part = self.folder.join(format!("{}.part", Uuid::new_v4()));
-        let kept = self.write(hash, &part, chunks).await;
-        if kept.is_err() {
-            let _removed_at_the_next_start = fs::remove_file(&part).await;
+    ) -> Result<(), IntakeError> {
+        let entry = self.0.intake.enter(hash).await;
+        if self.has(hash).await {
+            let mut rest = std::pin::pin!(chunks);
+            while let Some(Ok(_)) = rest.next().await {} // A sender that is cut short would send again.
+            return Ok(());
         }
-        kept
-    }
-
-    async fn write<E: std::fmt::Display>(
-        &self,
-        hash: BlobHash,
-        part: &Path,
-        chunks: impl Stream<Item = Result<Bytes, E>>,
-    ) -> Result<(), PutError> {
-        let mut file = File::create_new(part).await?;
-        let mut hasher = blake3::Hasher::new();
-        let mut chunks = std::pin::pin!(chunks);
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| PutError::BrokenOff(error.to_string()))?;
-            hasher.update(&chunk);
-            file.write_all(&chunk).await?;
-        }
-        let found = BlobHash::from(hasher.finalize());
-        if found != hash {
-            return Err(PutError::Mismatch { found });
-        }
-        file.flush().await?;
-        file.sync_all().await?;
-        drop(file);
+        let used = self.0.bytes.load(Ordering::Relaxed);
+        let whole = entry
+            .take(part, self.0.most_bytes.saturating_sub(used), chunks)
+            .await?;
+        let size = fs::metadata(&whole).await?.len();
         let path = self.path(hash);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).await?;
-            fs::rename(part, &path).await?;
+            fs::rename(&whole, &path).await?;
             File::open(folder).await?.sync_all().await?;
         }
+        self.0.bytes.fetch_add(size, Ordering::Relaxed);
         Ok(())
     }
 
@@ -142,6 +132,20 @@ impl Blobs {
     }
 }
 
+/// Bytes of all whole blobs.
+fn bytes_below(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && entry.file_name() != "uploads" {
+            for blob in std::fs::read_dir(entry.path())? {
+                bytes += blob?.metadata()?.len();
+            }
+        }
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
@@ -154,21 +158,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_promised_bytes_are_kept_and_nothing_half() {
+    async fn only_the_promised_bytes_are_kept_within_the_quota_and_what_broke_off_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(folder.path().join("blobs")).await.unwrap();
+        let open = || Blobs::open(folder.path().join("blobs"), 20);
+        let blobs = open().await.unwrap();
         let hash = BlobHash::of(b"wood and stone");
-        let wrong = blobs.put(hash, sent(&["wood"])).await;
-        assert!(matches!(wrong, Err(PutError::Mismatch { .. })));
+        let wrong = blobs.put(hash, Part::default(), sent(&["wood"])).await;
+        assert!(matches!(wrong, Err(IntakeError::WrongHash { .. })));
         let broken = stream::iter([Ok(Bytes::from("wood")), Err(io::Error::other("gone"))]);
-        assert!(matches!(
-            blobs.put(hash, broken).await,
-            Err(PutError::BrokenOff(_))
-        ));
+        let broken = blobs.put(hash, Part::default(), broken).await;
+        assert!(matches!(broken, Err(IntakeError::BrokenOff(_))));
         assert!(!blobs.has(hash).await);
-        assert_eq!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count(), 0);
-        blobs.put(hash, sent(&["wood", " and ", "stone"])).await.unwrap();
-        blobs.put(hash, sent(&["wood and stone"])).await.unwrap();
+        assert_eq!(blobs.received(hash), 4);
+        let rest = Part {
+            from: 4,
+            size: Some(14),
+        };
+        blobs.put(hash, rest, sent(&[" and ", "stone"])).await.unwrap();
+        blobs
+            .put(hash, Part::default(), sent(&["wood and stone"]))
+            .await
+            .unwrap();
         assert_eq!(blobs.open_blob(hash).await.unwrap().1, 14);
+        let blobs = open().await.unwrap();
+        let other = blobs
+            .put(BlobHash::of(b"seventh"), Part::default(), sent(&["seventh"]))
+            .await;
+        assert!(
+            matches!(other, Err(IntakeError::OverQuota { room: 6 })),
+            "{other:?}"
+        );
     }
 }

@@ -328,6 +328,8 @@ fn states_of(farm: &Farm, job: JobId, frames: &FrameSet) -> Vec<FramesInState> {
 fn node_view(farm: &Farm, now: Now, id: NodeId, signs: Option<&Signs>) -> Option<NodeView> {
     let mut view = farm.node_view(id, now)?;
     let Some(signs) = signs else { return Some(view) };
+    view.sent_bytes = signs.sent_bytes;
+    view.pulled_bytes = signs.pulled_bytes;
     if let Some(load) = signs.load {
         view.load = load;
     }
@@ -366,6 +368,8 @@ fn unreached_view(address: &str, signs: Option<&Signs>, now: Now) -> NodeView {
         hardware: Hardware::default(),
         load: Load::default(),
         running: Vec::new(),
+        sent_bytes: signs.map_or(0, |signs| signs.sent_bytes),
+        pulled_bytes: signs.map_or(0, |signs| signs.pulled_bytes),
         frames_per_minute: 0.0,
     }
 }

@@ -29,6 +29,8 @@ pub struct Config {
     pub resolve: Option<Resolve>,
     /// A node that was found and has vanished is forgotten after so long.
     pub forget_after: Duration,
+    /// Bytes that uploaded scenes may take; further ones are refused.
+    pub store_bytes: u64,
     /// What callers must present, and what agents are shown. Without it the orchestrator listens on loopback
     /// only.
     pub tokens: Option<Tokens>,
@@ -56,6 +58,7 @@ impl Config {
             discover: Vec::new(),
             resolve: None,
             forget_after: Duration::from_mins(10),
+            store_bytes: 500_000_000_000,
             tokens: None,
             open_seed: false,
             limits: Limits::default(),
@@ -74,6 +77,7 @@ impl std::fmt::Debug for Config {
             .field("output", &self.output)
             .field("allow_output", &self.allow_output)
             .field("nodes", &self.nodes)
+            .field("store_bytes", &self.store_bytes)
             .field("discover", &self.discover)
             .field("forget_after", &self.forget_after)
             .field("tokens", &self.tokens)

@@ -4,6 +4,7 @@
 mod frames;
 mod jobs;
 mod nodes;
+mod verify;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -11,6 +11,7 @@ mod hear;
 mod start;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::delivery::Parcel;
 use crate::inbox::Inbox;
 use crate::metrics::Metrics;
 use crate::telemetry::Telemetry;
+use crate::upload::Homes;
 
 /// Frames fetched from one node at a time.
 const FETCHED_AT_A_TIME: usize = 4;
@@ -35,6 +37,10 @@ pub(crate) struct Means {
     pub(crate) farm: FarmId,
     pub(crate) inbox: Inbox,
     pub(crate) blobs: Blobs,
+    /// Which nodes have which scenes.
+    pub(crate) homes: Homes,
+    /// A folder for what is only needed for a moment.
+    pub(crate) scratch: PathBuf,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) metrics: Arc<Metrics>,
     /// Where each node was reached last.

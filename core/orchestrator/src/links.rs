@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use farmhand_engine::{Effect, Farm};
+use farmhand_engine::{Effect, Farm, FilmsMade, Report};
 use farmhand_http::Tokens;
 use farmhand_protocol::{BatchId, BatchKey, NodeId};
+use tokio::sync::Semaphore;
 
 use crate::agent::AgentLink;
 use crate::delivery::Parcel;
+use crate::films::{self, Reel};
 use crate::link::{Link, Means};
 
 /// The links to all agents.
@@ -21,6 +23,7 @@ pub(crate) struct Links {
     named: BTreeSet<String>,
     /// Addresses that are found at the moment.
     discovered: Mutex<BTreeSet<String>>,
+    projector: Arc<Semaphore>,
 }
 
 impl Links {
@@ -32,6 +35,7 @@ impl Links {
             open: Mutex::default(),
             named,
             discovered: Mutex::default(),
+            projector: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -116,6 +120,21 @@ impl Links {
             Effect::Acknowledge { node, batch, frame } => {
                 self.through(farm, node, |link| link.acknowledge(batch, frame));
             }
+            Effect::MakeFilms {
+                job,
+                folder,
+                stem,
+                frames,
+                film,
+                preview,
+            } => self.make_films(Reel {
+                job,
+                folder: folder.into(),
+                stem,
+                frames,
+                film,
+                preview,
+            }),
             Effect::Fetch {
                 node,
                 batch,
@@ -138,6 +157,27 @@ impl Links {
                 self.through(farm, node, |link| link.fetch(parcel, job));
             }
         }
+    }
+
+    /// One job's at a time: encoding takes every processor there is.
+    fn make_films(&self, reel: Reel) {
+        let (inbox, scratch) = (self.means.inbox.clone(), self.means.scratch.clone());
+        let projector = Arc::clone(&self.projector);
+        tokio::spawn(async move {
+            let Ok(_alone) = projector.acquire().await else {
+                return;
+            };
+            let mute = films::is_mute(&reel.film).then(|| "without the scene's sound".to_owned());
+            let films = match films::make(&reel, &scratch).await {
+                Ok(files) => FilmsMade { files, problem: mute },
+                Err(error) => FilmsMade {
+                    files: Vec::new(),
+                    problem: Some(error.to_string()),
+                },
+            };
+            let job = reel.job;
+            inbox.report(Report::FilmsMade { job, films }).await;
+        });
     }
 
     fn through(&self, farm: &Farm, node: NodeId, act: impl FnOnce(&Arc<Link>)) {

@@ -62,6 +62,7 @@ fn about<'a>(farm: &Farm, fact: &'a Fact) -> About<'a> {
         Fact::BatchEnded { batch, .. } | Fact::BatchLost { batch } => of_batch(*batch),
         Fact::FramesFailed { job, frames, .. }
         | Fact::FramesCancelled { job, frames }
+        | Fact::FramesRevised { job, frames, .. }
         | Fact::FramesRequeued { job, frames } => About {
             job: Some(*job),
             frames: Some(frames),
@@ -78,6 +79,9 @@ fn about<'a>(farm: &Farm, fact: &'a Fact) -> About<'a> {
         | Fact::PriorityChanged { job, .. }
         | Fact::JobRenamed { job, .. }
         | Fact::JobForgotten { job }
+        | Fact::FilmLearned { job, .. }
+        | Fact::FilmsAsked { job }
+        | Fact::FilmsMade { job, .. }
         | Fact::BlenderChosen { job, .. } => About {
             job: Some(*job),
             ..none

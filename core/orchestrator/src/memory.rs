@@ -77,6 +77,7 @@ mod tests {
             after: None,
             max_nodes: None,
             preview: None,
+            video: false,
         }))
     }
 

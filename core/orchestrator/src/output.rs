@@ -242,7 +242,11 @@ fn pictures(folder: &Path, stem: &str, frames: &FrameSet) -> Result<FrameSet, Ou
     for entry in fs::read_dir(folder).map_err(io_at(folder))? {
         let entry = entry.map_err(io_at(folder))?;
         let name = entry.file_name();
-        let Some(frame) = name.to_str().and_then(|name| frame_of(name, stem)) else {
+        let Some(frame) = name
+            .to_str()
+            .and_then(|name| picture_name(name, stem))
+            .map(|picture| picture.frame)
+        else {
             continue;
         };
         let is_empty = entry.metadata().is_ok_and(|file| file.len() == 0);
@@ -253,15 +257,29 @@ fn pictures(folder: &Path, stem: &str, frames: &FrameSet) -> Result<FrameSet, Ou
     Ok(there.into_iter().collect())
 }
 
-/// The frame of a picture's name.
-fn frame_of(name: &str, stem: &str) -> Option<Frame> {
+/// What a picture's name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PictureName<'a> {
+    pub(crate) frame: Frame,
+    /// What Blender adds for views, `_L`; mostly nothing.
+    pub(crate) view: &'a str,
+    /// Without its dot.
+    pub(crate) extension: &'a str,
+}
+
+/// Reads `<stem>_####.png` and `<stem>_####_L.png`.
+pub(crate) fn picture_name<'a>(name: &'a str, stem: &str) -> Option<PictureName<'a>> {
     let rest = name.strip_prefix(stem)?.strip_prefix('_')?;
     let digits_from = usize::from(rest.starts_with('-'));
     let digits = rest[digits_from..].bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = rest.split_at(digits_from + digits);
-    // Behind the digits comes the extension, or first what Blender adds for views (`_L`).
-    let is_picture = digits > 0 && rest.starts_with(['.', '_']) && rest.contains('.');
-    is_picture.then(|| number.parse().ok()).flatten()
+    let (view, extension) = rest.rsplit_once('.')?;
+    let is_picture = digits > 0 && (view.is_empty() || view.starts_with(['.', '_']));
+    Some(PictureName {
+        frame: number.parse().ok().filter(|_| is_picture)?,
+        view,
+        extension,
+    })
 }
 
 /// Whether a name can be a folder everywhere; the same rule as for the parts of a scene's paths.

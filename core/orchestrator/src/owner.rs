@@ -430,7 +430,9 @@ mod tests {
         let means = Means {
             farm: id,
             inbox: inbox.clone(),
-            blobs: Blobs::open(folder.path().join("blobs")).await.unwrap(),
+            blobs: Blobs::open(folder.path().join("blobs"), u64::MAX).await.unwrap(),
+            homes: crate::upload::Homes::default(),
+            scratch: folder.path().join("scratch"),
             telemetry,
             metrics: Arc::clone(&metrics),
             routes: Mutex::default(),

@@ -105,7 +105,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })?;
     opened.hold.note(address)?;
     let path = config.data.join("blobs");
-    let blobs = Blobs::open(path.clone())
+    let blobs = Blobs::open(path.clone(), config.store_bytes)
         .await
         .map_err(|source| StartError::Blobs { path, source })?;
     let stock = Stock::fill(config.scene, blobs.clone());
@@ -116,6 +116,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tokens: config.tokens.clone(),
         nodes,
         notify: config.notify,
+        scratch: config.data.join("scratch"),
         stop: stop.clone(),
     };
     let assembled = assemble(opened, blobs, stock, farm_wide);
@@ -168,6 +169,7 @@ struct FarmWide {
     tokens: Option<Tokens>,
     nodes: Vec<String>,
     notify: Notify,
+    scratch: PathBuf,
     stop: CancellationToken,
 }
 
@@ -185,6 +187,8 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         farm: farm.id(),
         inbox: inbox.clone(),
         blobs: blobs.clone(),
+        homes: crate::upload::Homes::default(),
+        scratch: farm_wide.scratch,
         telemetry,
         metrics: Arc::clone(&metrics),
         routes: Mutex::default(),
@@ -325,6 +329,7 @@ fn open(data: &Path, output: &Path, allowed: &[PathBuf]) -> Result<Opened, Start
         path: path.clone(),
         reason,
     })?;
+    let _what_a_crash_left = std::fs::remove_dir_all(data.join("scratch"));
     let roots = OutputRoots::open(output, allowed).map_err(|error| StartError::Output(error.to_string()))?;
     let new_farm = FarmId(Uuid::new_v4());
     let mut journal = SqliteJournal::open(&path, new_farm)?;

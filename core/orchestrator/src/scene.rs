@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farmhand_http::Part;
 use farmhand_protocol::{BlenderVersion, BlobHash, Manifest, SceneHash};
 use tokio::fs::File;
 use tokio::sync::{Notify, watch};
@@ -103,7 +104,7 @@ async fn take_in(scene: DefaultScene, blobs: &Blobs) -> Result<Ready, String> {
             .map_err(|error| format!("cannot read {}: {error}", source.display()))?;
         let chunks = ReaderStream::with_capacity(file, 256 << 10);
         blobs
-            .put(*hash, chunks)
+            .put(*hash, Part::default(), chunks)
             .await
             .map_err(|error| format!("{}: {error}", source.display()))?;
     }
@@ -111,7 +112,7 @@ async fn take_in(scene: DefaultScene, blobs: &Blobs) -> Result<Ready, String> {
     let manifest = bytes::Bytes::from(scene.manifest.encode());
     let whole = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(manifest)]);
     blobs
-        .put(hash.into(), whole)
+        .put(hash.into(), Part::default(), whole)
         .await
         .map_err(|error| error.to_string())?;
     Ok(Ready {

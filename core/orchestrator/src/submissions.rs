@@ -125,6 +125,7 @@ impl Submissions {
                 after: request.after,
                 max_nodes: request.max_nodes,
                 preview: request.preview,
+                video: request.video,
             })
         };
         match tokio::task::spawn_blocking(placing).await {
@@ -152,6 +153,7 @@ impl Submissions {
             after: None,
             max_nodes: None,
             preview: None,
+            video: false,
         };
         let submission = Submission {
             spec,

@@ -23,6 +23,10 @@ pub(crate) struct Signs {
     pub(crate) load: Option<Load>,
     /// What its busy slots do.
     pub(crate) slots: BTreeMap<u32, Progress>,
+    /// Bytes of scenes that it was sent.
+    pub(crate) sent_bytes: u64,
+    /// Bytes of scenes that it got from other nodes.
+    pub(crate) pulled_bytes: u64,
     /// Since when there is a link.
     pub(crate) since: Option<Timestamp>,
     changed: bool,

@@ -36,6 +36,9 @@ impl Touched {
             | Fact::PriorityChanged { job, .. }
             | Fact::JobRenamed { job, .. }
             | Fact::BlenderChosen { job, .. }
+            | Fact::FilmLearned { job, .. }
+            | Fact::FilmsAsked { job }
+            | Fact::FilmsMade { job, .. }
             | Fact::JobForgotten { job } => {
                 self.jobs.insert(*job);
             }
@@ -87,6 +90,7 @@ impl Touched {
             }
             Fact::FramesFailed { job, frames, .. }
             | Fact::FramesCancelled { job, frames }
+            | Fact::FramesRevised { job, frames, .. }
             | Fact::FramesRequeued { job, frames } => self.frames_of(*job, frames),
             Fact::NodeDrained { node } | Fact::NodeResumed { node } => {
                 self.nodes.insert(*node);
@@ -112,6 +116,9 @@ impl Touched {
                 if let Some(held) = farm.batch(*batch) {
                     self.frames_of(held.job, &(*frame).into());
                 }
+            }
+            Sighting::Filming { job } | Sighting::FilmingEnded { job } => {
+                self.jobs.insert(*job);
             }
             Sighting::NodeHeard { .. }
             | Sighting::Revoking { .. }

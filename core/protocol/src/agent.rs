@@ -37,6 +37,26 @@ pub struct StartBatch {
     pub sources: Vec<String>,
 }
 
+/// Body of `POST /v1/blobs`: get blobs from where they are, rather than wait to be sent them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PullBlobs {
+    /// Which; those that are here are left alone.
+    pub blobs: Vec<BlobHash>,
+    /// Base addresses where they may be had, `GET {source}/v1/blobs/{hash}`, the best first.
+    pub sources: Vec<String>,
+}
+
+/// Answer to [`PullBlobs`], once nothing more can be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BlobsPulled {
+    /// Those that no source gave: they must be sent.
+    pub missing: Vec<BlobHash>,
+    /// Bytes that came from the sources.
+    pub bytes: u64,
+}
+
 /// Body of `POST /v1/batches/{key}/revoke`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent::{EngineInfo, FrameFile, Hardware, Load, Progress};
 use crate::{
     BatchId, BlenderVersion, Failure, FarmId, Frame, FrameSet, JobId, NodeId, RenderSettings, SceneHash,
+    TreePath,
 };
 
 /// Body of `POST /v1/jobs`. The scene's manifest and files must have been uploaded.
@@ -52,6 +53,9 @@ pub struct SubmitJob {
     /// Who asks, for people to read.
     #[serde(default)]
     pub user: String,
+    /// Make a film for looking of its pictures at its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub video: bool,
 }
 
 /// What becomes of pictures that are already in a job's folder.
@@ -239,6 +243,9 @@ pub struct JobView {
     pub blender: Option<BlenderVersion>,
     /// Absolute folder of its pictures on the orchestrator's machine.
     pub output: String,
+    /// Its films, where there are to be any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub film: Option<FilmView>,
     /// When it was submitted.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub submitted: Timestamp,
@@ -271,6 +278,63 @@ pub struct JobView {
     /// Nodes that may work on it at one time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_nodes: Option<u32>,
+}
+
+/// How far the films of a job are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FilmState {
+    /// Its pictures are not all there.
+    Waiting,
+    /// Being made of them.
+    Making,
+    /// In the job's folder.
+    Made,
+    /// None could be made; the problem says why, and the pictures stay.
+    Failed,
+}
+
+/// The films of a job: what its scene asks for, and one for looking where that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FilmView {
+    /// How far they are.
+    pub state: FilmState,
+    /// Films that were made, relative to the job's folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FrameFile>,
+    /// What kept one from being made, or what it lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Answer of `POST /v1/jobs/{id}/verify`: what was read of the delivered files, and found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Verification {
+    /// Files that were read.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that are damaged or gone, at most 1000 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedFile>,
+    /// Their frames, all of them: they are rendered again.
+    #[serde(default)]
+    pub requeued: FrameSet,
+}
+
+/// A delivered file that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DamagedFile {
+    /// Of which frame.
+    pub frame: Frame,
+    /// Its path relative to the job's folder.
+    pub path: TreePath,
+    /// What is wrong with it, in words that follow its name.
+    pub problem: String,
 }
 
 /// Answer of `GET /v1/jobs/{id}`.
@@ -452,6 +516,12 @@ pub struct NodeView {
     /// What its slots do at the moment, busy ones only.
     #[serde(default)]
     pub running: Vec<SlotView>,
+    /// Bytes of scenes that it was sent since the orchestrator's start.
+    #[serde(default)]
+    pub sent_bytes: u64,
+    /// Bytes of scenes that it got from other nodes meanwhile.
+    #[serde(default)]
+    pub pulled_bytes: u64,
     /// Frames delivered by it in the last five minutes, for each minute.
     #[serde(default)]
     pub frames_per_minute: f32,

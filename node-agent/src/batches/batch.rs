@@ -180,6 +180,11 @@ impl Batch {
         self.acknowledged.contains(&frame) || self.finished.contains_key(&frame)
     }
 
+    pub(super) fn spooled_bytes(&self) -> u64 {
+        let files = self.finished.values().flat_map(|done| &done.files);
+        files.map(|file| file.size).sum()
+    }
+
     pub(super) fn finished(&self, frame: Frame) -> Option<&FinishedFrame> {
         self.finished.get(&frame)
     }

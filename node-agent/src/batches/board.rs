@@ -343,6 +343,11 @@ impl Batches {
         })
     }
 
+    /// Bytes of finished frames that wait to be brought home.
+    pub(crate) fn spooled_bytes(&self) -> u64 {
+        self.all.values().map(Batch::spooled_bytes).sum()
+    }
+
     /// A finished frame that is in the spool.
     pub(crate) fn finished(&self, key: BatchKey, frame: Frame) -> Option<&FinishedFrame> {
         self.all.get(&key)?.finished(frame)

@@ -116,7 +116,7 @@ pub(super) async fn file(
     if !known {
         return Err(not_here());
     }
-    blobs::stream(&agent, &agent.spool.file(key, frame, &path)).await
+    blobs::stream(&agent, &agent.spool.file(key, frame, &path), 0).await
 }
 
 /// 204, however often it is told.

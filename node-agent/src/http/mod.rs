@@ -11,7 +11,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
 use farmhand_http::{Access, AfterEvent, Api, CallFigures, Reject, call, refuse_oversized};
-use farmhand_protocol::agent::{AgentEvent, BatchReport, FramesRevoked, NodeInfo, RevokeFrames, StartBatch};
+use farmhand_protocol::agent::{
+    AgentEvent, BatchReport, BlobsPulled, FramesRevoked, NodeInfo, PullBlobs, RevokeFrames, StartBatch,
+};
 use farmhand_protocol::{BatchKey, BlobHash, Frame};
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -59,6 +61,7 @@ fn table_of_contents() -> Api<Arc<Agent>> {
         .get("/v1/batches/{key}/log", batches::log, batch("Blender's log, as far as it is kept.").query::<batches::Tail>().text(200))
         .post("/v1/batches/{key}/frames/{frame}/ack", batches::acknowledge, frame("A finished frame is safe elsewhere and may be forgotten.").status(204))
         .get("/v1/batches/{key}/frames/{frame}/{*file}", batches::file, frame("A file of a finished frame.").bytes(200))
+        .post("/v1/blobs", blobs::pull, call("Get files of a scene from other nodes that have them.").body::<PullBlobs>().json::<BlobsPulled>(200))
         .post("/job", seed::start, call("Render frames of the node's own scene.").plain_body(&frames).answer(202, "application/json", &started))
         .get("/job/{pid}", seed::status, call("How such a job stands: 202 while it runs, then 200.").text(200).text(202))
         .around(|router| router.layer(middleware::from_fn_with_state(LARGEST_BODY as u64, refuse_oversized)))

@@ -5,6 +5,6 @@ mod blobs;
 mod scenes;
 mod spool;
 
-pub(crate) use blobs::{Blobs, PutError};
+pub(crate) use blobs::Blobs;
 pub(crate) use scenes::{LaidOut, SceneError, Scenes};
 pub(crate) use spool::{Recovered, Spool};

@@ -307,7 +307,10 @@ mod tests {
     async fn put(blobs: &Blobs, content: &[u8]) -> BlobHash {
         let hash = BlobHash::of(content);
         let stream = futures_util::stream::iter([Ok::<_, io::Error>(Bytes::copy_from_slice(content))]);
-        blobs.put(hash, stream).await.unwrap();
+        blobs
+            .put(hash, farmhand_http::Part::default(), stream)
+            .await
+            .unwrap();
         hash
     }
 

@@ -46,6 +46,11 @@ impl Spool {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
     /// Everything of earlier runs. Folders without a readable batch are removed.
     ///
     /// # Errors

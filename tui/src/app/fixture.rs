@@ -42,6 +42,7 @@ pub(crate) fn job(id: u64, name: &str, state: JobState, counts: FrameCounts) -> 
         settings: RenderSettings::default(),
         blender: None,
         output: format!("/renders/{name}"),
+        film: None,
         submitted: ago(3000),
         started: Some(ago(2460)),
         ended: state.has_ended().then(|| ago(600)),
@@ -89,6 +90,8 @@ pub(crate) fn node(number: u64, name: &str, state: NodeState) -> NodeView {
         hardware: farmhand_protocol::agent::Hardware::default(),
         load: farmhand_protocol::agent::Load::default(),
         running: Vec::new(),
+        sent_bytes: 0,
+        pulled_bytes: 0,
         frames_per_minute: 0.0,
     }
 }

@@ -127,6 +127,9 @@ pub(crate) struct HostArgs {
     /// A further folder that jobs may name as their output; may repeat.
     #[arg(long = "allow-output", value_name = "ROOT")]
     pub(crate) allow_output: Vec<PathBuf>,
+    /// Disk space for scenes that are sent here, in GB; what goes beyond is refused [default: 500].
+    #[arg(long, value_name = "GB", env = "FARMHAND_STORE")]
+    pub(crate) store: Option<u64>,
     /// The scene that `POST /render` renders [default: the demo scene].
     #[arg(long, value_name = "FILE")]
     pub(crate) scene: Option<PathBuf>,
@@ -218,6 +221,18 @@ Examples:
         after_help = "Examples:\n  farmhand retry j7\n  farmhand retry j7 --frames 12,40-44    delivered ones too\n  farmhand retry b12"
     )]
     Retry(ChooseArgs),
+    /// Read a job's delivered files again: what is damaged or gone is rendered again. Exit code 1 when something was.
+    Verify {
+        /// Which job.
+        id: JobId,
+        #[command(flatten)]
+        print: PrintArgs,
+    },
+    /// Make an mp4 of a job's pictures for looking, once all are there. Needs ffmpeg where the farm runs.
+    Video {
+        /// Which job.
+        id: JobId,
+    },
     /// Hold a job: frames on nodes are finished, no more are handed out.
     Pause {
         /// Which job.
@@ -451,6 +466,9 @@ pub(crate) struct SubmitArgs {
     /// Render without denoising, whatever the scene says.
     #[arg(long)]
     pub(crate) no_denoise: bool,
+    /// Make an mp4 of the pictures for looking, at the job's end. Needs ffmpeg where the farm runs.
+    #[arg(long)]
+    pub(crate) video: bool,
     /// Wait for the job's end; exit code 0 only when it is completed.
     #[arg(long)]
     pub(crate) wait: bool,

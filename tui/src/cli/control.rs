@@ -1,9 +1,10 @@
-//! `cancel`, `retry`, `pause`, `resume`: one call each, and how the job stands afterwards.
+//! `cancel`, `retry`, `pause`, `resume`, `verify`, `video`: one call each, and how the job stands afterwards.
 
 use color_eyre::eyre::{Result, bail};
 use farmhand_client::FarmClient;
 use farmhand_protocol::JobId;
 use farmhand_protocol::farm::{BatchView, JobView};
+use indicatif::HumanBytes;
 
 use super::args::{ChooseArgs, JobOrBatch};
 use super::{jobs, print};
@@ -29,6 +30,40 @@ pub(crate) async fn pause(farm: &FarmClient, id: JobId) -> Result<()> {
 
 pub(crate) async fn resume(farm: &FarmClient, id: JobId) -> Result<()> {
     say_job(&farm.resume_job(id).await?)
+}
+
+pub(crate) async fn verify(farm: &FarmClient, id: JobId, as_json: bool) -> Result<()> {
+    let found = farm.verify_job(id).await?;
+    if as_json {
+        print::json(&found)?;
+    } else {
+        for file in &found.damaged {
+            print::text(&format!("{} {}\n", file.path, file.problem))?;
+        }
+        let whole = found.files.saturating_sub(found.damaged.len() as u64);
+        let bytes = HumanBytes(found.bytes);
+        print::text(&format!(
+            "{id}: {whole} of {} files are whole ({bytes} in all)\n",
+            found.files
+        ))?;
+    }
+    if !found.damaged.is_empty() {
+        bail!("{id}: frames {} are rendered again", found.requeued);
+    }
+    Ok(())
+}
+
+pub(crate) async fn video(farm: &FarmClient, id: JobId) -> Result<()> {
+    let job = farm.make_films(id).await?;
+    let when = if job.state.has_ended() {
+        "now"
+    } else {
+        "when its frames are all there"
+    };
+    Ok(print::text(&format!(
+        "{id} {}: its film is made {when}\n",
+        job.name
+    ))?)
 }
 
 /// Only a job's frames can be chosen.

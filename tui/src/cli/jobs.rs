@@ -76,6 +76,9 @@ pub(crate) fn describe(detail: &JobDetail) -> String {
         line("skipped", &format!("{} (their pictures were there)", job.skipped));
     }
     line("output", &job.output);
+    if let Some(film) = &job.film {
+        line("film", &words::film(film));
+    }
     line("priority", &job.priority.to_string());
     if !job.user.is_empty() {
         line("user", &job.user);

@@ -75,6 +75,8 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Nodes(args) => nodes::list(&farm()?, &args).await,
         Verb::Cancel(args) => control::cancel(&farm()?, args).await,
         Verb::Retry(args) => control::retry(&farm()?, args).await,
+        Verb::Verify { id, print } => control::verify(&farm()?, id, print.json).await,
+        Verb::Video { id } => control::video(&farm()?, id).await,
         Verb::Pause { id } => control::pause(&farm()?, id).await,
         Verb::Resume { id } => control::resume(&farm()?, id).await,
         Verb::Fetch { id, dir, wait } => fetch::fetch(&farm()?, id, dir, wait).await,

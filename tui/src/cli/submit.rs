@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Result, bail};
 use farmhand_client::{FarmClient, FrameFetcher, Upload};
-use farmhand_protocol::farm::{Existing, JobState, JobView};
+use farmhand_protocol::farm::{Existing, FilmState, JobState, JobView};
 use farmhand_protocol::{Denoise, RenderSettings};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -78,6 +78,7 @@ fn asked(args: SubmitArgs) -> NewJob {
         after: args.after,
         max_nodes: args.max_nodes,
         preview: args.preview,
+        video: args.video,
     }
 }
 
@@ -118,11 +119,29 @@ pub(crate) async fn follow(farm: &FarmClient, job: JobView, download: Option<Pat
     .await;
     bar.finish_and_clear();
     let ended = ended?;
+    let ended = after_films(farm, ended).await?;
     if let (Some(mut fetcher), Some(folder)) = (fetcher, download) {
         fetch_with_retry(&mut fetcher).await?;
         eprintln!("frames are in {}", folder.display());
     }
     Ok(ended)
+}
+
+/// The job once its films are made, or could not be.
+async fn after_films(farm: &FarmClient, mut job: JobView) -> Result<JobView> {
+    let is_due = |job: &JobView| {
+        let film = job.film.as_ref().map(|film| film.state);
+        job.state == JobState::Completed && matches!(film, Some(FilmState::Waiting | FilmState::Making))
+    };
+    while is_due(&job) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        match farm.job(job.id).await {
+            Ok(detail) => job = detail.job,
+            Err(error) if error.is_passing() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(job)
 }
 
 /// The last pass: everything must be here afterwards.
@@ -170,6 +189,9 @@ pub(crate) fn conclude(job: &JobView, quiet: bool) -> Result<()> {
             if !quiet {
                 let frames = words::frames(counts.delivered);
                 print::text(&format!("{} completed: {frames} in {}\n", job.id, job.output))?;
+                if let Some(film) = &job.film {
+                    print::text(&format!("{} film: {}\n", job.id, words::film(film)))?;
+                }
             }
             Ok(())
         }

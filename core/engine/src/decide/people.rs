@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use farmhand_protocol::farm::BatchState;
-use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
+use farmhand_protocol::{BatchId, Frame, FrameSet, JobId, NodeId};
 
 use super::{Decision, Refusal};
 use crate::effect::Effect;
@@ -34,6 +34,11 @@ pub(super) fn decide(farm: &Farm, command: Command) -> Result<Decision, Refusal>
         Command::CancelBatch(id) => cancel_batch(farm, id),
         Command::RetryJob { job, frames } => retry_job(farm, job, frames),
         Command::RetryBatch(id) => retry_batch(farm, id),
+        Command::Revise { job, frames, why } => revise(farm, job, &frames, why),
+        Command::MakeFilms(job) => {
+            find_job(farm, job)?;
+            Ok(Decision::default().fact(Fact::FilmsAsked { job }))
+        }
         Command::Pause(job) => pause(farm, job),
         Command::Resume(job) => {
             let paused = find_job(farm, job)?.paused;
@@ -114,6 +119,21 @@ fn retry_batch(farm: &Farm, id: BatchId) -> Result<Decision, Refusal> {
         batch.frames.intersection(&given_up),
         "none of the batch's frames is failed or cancelled",
     )
+}
+
+fn revise(farm: &Farm, job: JobId, frames: &[(Frame, u32)], why: String) -> Result<Decision, Refusal> {
+    let table = &find_job(farm, job)?.frames;
+    let as_they_were_seen = |(frame, revision): &&(Frame, u32)| {
+        table.state(*frame) == Some(Durable::Delivered) && table.revision(*frame) == *revision
+    };
+    let seen = frames.iter().filter(as_they_were_seen);
+    let frames: FrameSet = seen.map(|(frame, _)| *frame).collect();
+    let revised = Fact::FramesRevised {
+        job,
+        frames: frames.clone(),
+        why,
+    };
+    Ok(fact_if(!frames.is_empty(), revised))
 }
 
 fn pause(farm: &Farm, job: JobId) -> Result<Decision, Refusal> {

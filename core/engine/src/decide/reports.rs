@@ -24,6 +24,8 @@ const STREAK: u32 = 2;
 
 /// The first ban; each further one for the same job is twice as long, up to an hour.
 const FIRST_BAN: Duration = Duration::from_secs(30);
+/// A node whose disk is full gets nothing for so long.
+const REST_FOR_SPACE: Duration = Duration::from_secs(15);
 
 pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
     let nothing = Decision::default;
@@ -62,6 +64,13 @@ pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
             None => nothing(),
         },
         Report::Fetched { batch, finished } => fetched(farm, batch, finished),
+        Report::FilmsMade { job, films } => {
+            let seen = nothing().see(Sighting::FilmingEnded { job });
+            match farm.job(job).and_then(Job::film_to_make) {
+                Some(_) => seen.fact(Fact::FilmsMade { job, films }),
+                None => seen, // Its frames are rendered again: this film is an old one.
+            }
+        }
         Report::FetchFailed {
             batch,
             frame,
@@ -265,6 +274,10 @@ fn fetched(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
         files: finished.files,
         render_ms: finished.render_ms,
     };
+    let learned = finished.film.filter(|_| job.film.is_none());
+    let ended = learned.into_iter().fold(ended, |ended, film| {
+        ended.fact(Fact::FilmLearned { job: held.job, film })
+    });
     let decision = ended
         .fact(delivered)
         .effect(Effect::Acknowledge {
@@ -325,6 +338,9 @@ fn refused(farm: &Farm, now: Now, batch: BatchId, failure: Failure) -> Decision 
 /// A failed attempt: the frame waits again, or has failed, or the whole job has.
 fn fail(farm: &Farm, now: Now, batch: BatchId, held: &Batch, failed: FailedFrame) -> Decision {
     let FailedFrame { frame, failure } = failed;
+    if failure.kind == FailureKind::DiskFull {
+        return wait_for_space(farm, now, batch, held, frame, failure);
+    }
     let Some(job) = farm.jobs.get(&held.job) else {
         return Decision::default();
     };
@@ -353,6 +369,30 @@ fn fail(farm: &Farm, now: Now, batch: BatchId, held: &Batch, failed: FailedFrame
             decision.and(exclude(farm, held.job, held.node, &failure, Some(frame)))
         }
     }
+}
+
+/// A node's disk is full, which is no frame's fault and uses up no attempt: what the node has not rendered
+/// waits again, for another node, or for this one after a while. What it has finished is brought home, which
+/// gives it room.
+fn wait_for_space(
+    farm: &Farm,
+    now: Now,
+    batch: BatchId,
+    held: &Batch,
+    frame: Frame,
+    failure: Failure,
+) -> Decision {
+    let node = held.node;
+    let back = Decision::default().fact(Fact::FramesReturned {
+        batch,
+        frames: frame.into(),
+    });
+    let back = back.and(take_back(farm, batch, held));
+    back.see(Sighting::NodeRests {
+        node,
+        until: now.since_start + REST_FOR_SPACE,
+        failure,
+    })
 }
 
 /// Gives a node nothing of a job for a while when it fails one frame after the other, others render the

@@ -1,8 +1,9 @@
-//! What follows from time passing: leases run out.
+//! What follows from time passing: leases run out, and films are made of jobs that have ended.
 
 use farmhand_protocol::{Failure, FailureKind, FrameSet, NodeId};
 
 use super::Decision;
+use crate::effect::Effect;
 use crate::fact::{Fact, Sighting};
 use crate::farm::{Farm, Now};
 use crate::job::Batch;
@@ -18,7 +19,7 @@ pub(super) fn decide(farm: &Farm, now: Now) -> Decision {
         // The answer is lost; the node's list will tell what became of it.
         now.since_start.saturating_sub(*since) > farm.policy().lease
     });
-    let decision = forgotten.fold(Decision::default(), |decision, (batch, _)| {
+    let decision = forgotten.fold(films(farm), |decision, (batch, _)| {
         decision.see(Sighting::RevokeEnded { batch: *batch })
     });
     let decision = decision.see(Sighting::TimePassed);
@@ -30,6 +31,23 @@ pub(super) fn decide(farm: &Farm, now: Now) -> Decision {
                 .fold(decision, Decision::fact)
         });
         lost.see(Sighting::NodeSilent { node })
+    })
+}
+
+/// Found at every tick anew, so that a crash before the end only delays them.
+fn films(farm: &Farm) -> Decision {
+    let due = farm.jobs.iter().filter(|(id, _)| !farm.seen.filming.contains(id));
+    let due = due.filter_map(|(id, job)| Some((*id, job, job.film_to_make()?)));
+    due.fold(Decision::default(), |decision, (id, job, film)| {
+        let make = Effect::MakeFilms {
+            job: id,
+            folder: job.spec.output.clone(),
+            stem: job.spec.name.clone(),
+            frames: job.frames.frames().union(&job.spec.skipped),
+            film: film.clone(),
+            preview: job.video,
+        };
+        decision.see(Sighting::Filming { job: id }).effect(make)
     })
 }
 

@@ -8,9 +8,10 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use farmhand_engine::{Command, Decision, Effect, Event, Report, decide};
-use farmhand_protocol::farm::JobState;
-use farmhand_protocol::{Frame, NodeId};
+use farmhand_engine::{Command, Decision, Effect, Event, FilmsMade, Policy, Report, decide};
+use farmhand_protocol::agent::FailedFrame;
+use farmhand_protocol::farm::{FilmState, JobState};
+use farmhand_protocol::{Epoch, Failure, FailureKind, Frame, NodeId};
 use proptest::prelude::*;
 
 use world::{World, node};
@@ -41,6 +42,80 @@ fn a_frame_that_fails_three_times_fails_the_job_and_the_others_are_delivered() {
     world
         .tell(Event::Command(Command::RetryJob { job, frames: None }))
         .unwrap();
+    world.settle();
+    assert_eq!(world.state(job), JobState::Completed);
+}
+
+#[test]
+fn a_film_is_made_when_all_pictures_are_there_and_anew_after_a_restart_or_damage() {
+    let mut world = World::new(1);
+    let job = world.submit_with("1-4", |spec| spec.video = true);
+    let film = |world: &World| world.farm.job_view(job, world.now()).unwrap().film.unwrap().state;
+    assert_eq!(film(&world), FilmState::Waiting);
+    world.settle();
+    world.tell(Event::Tick).unwrap();
+    world.tell(Event::Tick).unwrap();
+    assert_eq!((film(&world), world.films.len()), (FilmState::Making, 1));
+    world.farm.open(Epoch(2), Policy::default());
+    world.tell(Event::Tick).unwrap();
+    assert_eq!(world.films, [job, job]);
+    let films = FilmsMade {
+        files: Vec::new(),
+        problem: Some("no ffmpeg".to_owned()),
+    };
+    let made = Event::Report(Report::FilmsMade { job, films });
+    world.tell(made.clone()).unwrap();
+    world.tell(Event::Tick).unwrap();
+    assert_eq!((film(&world), world.films.len()), (FilmState::Failed, 2));
+
+    let revise = |frame: i64, revision| {
+        let frames = vec![(Frame::try_from(frame).unwrap(), revision)];
+        let why = "is gone".to_owned();
+        Event::Command(Command::Revise { job, frames, why })
+    };
+    world.tell(revise(2, 1)).unwrap();
+    assert_eq!(
+        world.state(job),
+        JobState::Completed,
+        "another revision was looked at"
+    );
+    world.tell(revise(2, 0)).unwrap();
+    assert_eq!(
+        (world.state(job), film(&world)),
+        (JobState::Waiting, FilmState::Waiting)
+    );
+    world.tell(made).unwrap(); // Of the pictures as they were.
+    assert_eq!(film(&world), FilmState::Waiting);
+    world.connect(0);
+    world.settle();
+    world.tell(Event::Tick).unwrap();
+    assert_eq!(world.delivered[&(job, Frame::try_from(2).unwrap(), 1)], 1);
+    assert_eq!((film(&world), world.films.len()), (FilmState::Making, 3));
+}
+
+#[test]
+fn a_full_disk_uses_up_no_attempt_and_the_job_goes_on_when_there_is_space() {
+    let mut world = World::new(1);
+    let job = world.submit("1-4");
+    let batch = world.farm.job_detail(job, world.now()).unwrap().batches[0].id;
+    for number in 1..=4 {
+        let frame = Frame::try_from(number).unwrap();
+        let failure = Failure::new(FailureKind::DiskFull, "no space is left on the node's disk");
+        let failed = FailedFrame { frame, failure };
+        world
+            .tell(Event::Report(Report::FrameFailed { batch, failed }))
+            .unwrap();
+    }
+    let detail = world.farm.job_detail(job, world.now()).unwrap();
+    assert_eq!((detail.job.state, detail.attempts.len()), (JobState::Waiting, 0));
+    assert!(
+        detail
+            .job
+            .reason
+            .clone()
+            .is_some_and(|words| words.contains("no space")),
+        "{detail:?}"
+    );
     world.settle();
     assert_eq!(world.state(job), JobState::Completed);
 }

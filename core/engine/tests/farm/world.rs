@@ -8,8 +8,8 @@ use farmhand_engine::{
     Command, Effect, Event, Farm, JobSpec, Now, Policy, Report, Stamped, decide, schedule,
 };
 use farmhand_protocol::agent::{
-    BatchPhase, BatchReport, EngineInfo, FailedFrame, FinishedFrame, FrameFile, Hardware, Load, NodeInfo,
-    Proof, StartBatch,
+    BatchPhase, BatchReport, EngineInfo, FailedFrame, Film, FinishedFrame, FrameFile, Hardware, Load,
+    NodeInfo, Proof, StartBatch,
 };
 use farmhand_protocol::farm::{FrameState, JobState};
 use farmhand_protocol::{
@@ -101,7 +101,10 @@ fn finished(frame: Frame, render_ms: u64) -> FinishedFrame {
         render_ms,
         peak_memory_bytes: 0,
         device: Device::Cpu,
-        film: None,
+        film: Some(Film {
+            rate: (24, 1),
+            movie: None,
+        }),
     }
 }
 
@@ -120,6 +123,8 @@ pub(crate) struct World {
     pub(crate) render_ms: u64,
     /// Agents on which every frame fails.
     pub(crate) bad_nodes: BTreeSet<usize>,
+    /// Jobs of which films are to be made, as often as that was asked.
+    pub(crate) films: Vec<JobId>,
 }
 
 pub(crate) fn node(n: usize) -> NodeId {
@@ -146,6 +151,7 @@ impl World {
             bad_scene: false,
             render_ms: 10,
             bad_nodes: BTreeSet::new(),
+            films: Vec::new(),
         };
         (0..agents).for_each(|n| world.connect(n));
         world
@@ -295,6 +301,7 @@ impl World {
                 }
             }
             Effect::List { node: to } => self.list(to),
+            Effect::MakeFilms { job, .. } => self.films.push(job),
             Effect::Connect { .. } | Effect::Disconnect { .. } | Effect::Release { .. } => {}
         }
     }
@@ -558,6 +565,7 @@ impl World {
             after: None,
             max_nodes: None,
             preview: None,
+            video: false,
         };
         change(&mut spec);
         self.tell(Event::Command(Command::Submit(Box::new(spec))))

@@ -124,6 +124,7 @@ impl Checkup {
     fn blobs(&mut self, folder: &Path) {
         let folders = fs::read_dir(folder).into_iter().flatten().flatten();
         for blob in folders
+            .filter(|entry| entry.file_name() != "uploads") // What is still on its way is not whole.
             .filter_map(|entry| fs::read_dir(entry.path()).ok())
             .flatten()
             .flatten()

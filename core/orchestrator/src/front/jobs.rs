@@ -121,6 +121,11 @@ impl Front {
         self.job_view(id)
     }
 
+    /// Has a film for looking made of a job's pictures, and made again what films there were.
+    pub(crate) async fn make_films(&self, id: JobId) -> Result<JobView, FrontError> {
+        self.command_job(id, Command::MakeFilms(id)).await
+    }
+
     pub(crate) async fn batch(&self, id: BatchId) -> Result<BatchView, FrontError> {
         let view = self.inbox().ask(move |farm, _| farm.batch_view(id)).await?;
         view.ok_or_else(|| FrontError::Unknown(format!("batch {id}")))

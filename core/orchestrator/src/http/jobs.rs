@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use farmhand_engine::Command;
 use farmhand_http::{Json, JsonOrDefault, Path, Query};
 use farmhand_protocol::farm::{
-    BatchView, ChangeJob, ChooseFrames, FrameView, JobDetail, JobView, Page, SubmitJob, Why,
+    BatchView, ChangeJob, ChooseFrames, FrameView, JobDetail, JobView, Page, SubmitJob, Verification, Why,
 };
 use farmhand_protocol::{BatchId, Frame, JobId, TreePath};
 use serde::Deserialize;
@@ -108,6 +108,21 @@ pub(super) async fn resume(
     Path(id): Path<JobId>,
 ) -> Result<Json<JobView>, FrontError> {
     Ok(Json(front.command_job(id, Command::Resume(id)).await?))
+}
+
+/// Answered when every file was read, which takes as long as the disk takes.
+pub(super) async fn verify(
+    State(front): State<Front>,
+    Path(id): Path<JobId>,
+) -> Result<Json<Verification>, FrontError> {
+    Ok(Json(front.verify(id).await?))
+}
+
+pub(super) async fn make_films(
+    State(front): State<Front>,
+    Path(id): Path<JobId>,
+) -> Result<Json<JobView>, FrontError> {
+    Ok(Json(front.make_films(id).await?))
 }
 
 pub(super) async fn why(State(front): State<Front>, Path(id): Path<JobId>) -> Result<Json<Why>, FrontError> {

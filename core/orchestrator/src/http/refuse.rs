@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use farmhand_engine::Refusal;
-use farmhand_http::Reject;
+use farmhand_http::{IntakeError, Reject};
 
-use crate::blobs::{PutError, SceneError};
+use crate::blobs::SceneError;
 use crate::front::FrontError;
 use crate::inbox::CommandError;
 use crate::output::OutputError;
@@ -76,17 +76,24 @@ fn command(error: &CommandError) -> Reject {
     }
 }
 
-impl IntoResponse for PutError {
-    fn into_response(self) -> Response {
-        let words = self.to_string();
-        let (status, kind) = match &self {
-            Self::Mismatch { .. } => (StatusCode::BAD_REQUEST, "hash-mismatch"),
-            Self::BrokenOff(_) => (StatusCode::BAD_REQUEST, "broken-off"),
-            Self::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-                (StatusCode::INSUFFICIENT_STORAGE, "disk-full")
-            }
-            Self::Disk(_) => (StatusCode::INTERNAL_SERVER_ERROR, "disk"),
-        };
-        Reject::new(status, kind, words).into_response()
-    }
+/// Why a blob is not taken in.
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+pub(super) fn refuse_blob(error: IntakeError) -> Reject {
+    let (status, kind) = match &error {
+        IntakeError::WrongHash { .. } => (StatusCode::BAD_REQUEST, "hash-mismatch"),
+        IntakeError::WrongOffset { .. } => (StatusCode::CONFLICT, "wrong-offset"),
+        IntakeError::BrokenOff(_) => (StatusCode::BAD_REQUEST, "broken-off"),
+        IntakeError::OverQuota { room } => {
+            let said = format!(
+                "the farm's store of scenes is full, {room} bytes of its quota are left: start the farm with a larger \
+                 --store"
+            );
+            return Reject::new(StatusCode::INSUFFICIENT_STORAGE, "over-quota", said);
+        }
+        IntakeError::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            (StatusCode::INSUFFICIENT_STORAGE, "disk-full")
+        }
+        IntakeError::Disk(_) => (StatusCode::INTERNAL_SERVER_ERROR, "disk"),
+    };
+    Reject::new(status, kind, error.to_string())
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use farmhand_http::{Access, AfterEvent, Api, CallFigures, Json, Query, Reject, call, refuse_oversized};
 use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmEvent, FarmView, FrameView, JobDetail,
-    JobView, NodeView, SubmitJob, Why,
+    JobView, NodeView, SubmitJob, Verification, Why,
 };
 use farmhand_protocol::{BatchId, BlobHash, Frame, JobId, NodeId};
 use futures_util::StreamExt;
@@ -62,6 +62,8 @@ fn table_of_contents() -> Api<Front> {
         .post("/v1/jobs/{id}/retry", jobs::retry, job("Render frames again.").optional_body::<ChooseFrames>().json::<JobView>(200))
         .post("/v1/jobs/{id}/pause", jobs::pause, job("Hand out nothing more of a job.").json::<JobView>(200))
         .post("/v1/jobs/{id}/resume", jobs::resume, job("Go on with a held job.").json::<JobView>(200))
+        .post("/v1/jobs/{id}/verify", jobs::verify, job("Read every delivered file again; what is damaged or gone is rendered again.").json::<Verification>(200))
+        .post("/v1/jobs/{id}/films", jobs::make_films, job("Make a film for looking of a job's pictures, and made again what films there were.").json::<JobView>(200))
         .get("/v1/jobs/{id}/frames", jobs::frames, job("A job's frames, lowest first.").query::<FrameFilter>().page::<FrameView>())
         .get("/v1/jobs/{id}/frames/{frame}/image", jobs::image, frame("A file of a delivered frame.").query::<jobs::WhichFile>().bytes(200))
         .get("/v1/jobs/{id}/frames/{frame}/log", jobs::log, frame("The log of a frame's latest attempt.").text(200))

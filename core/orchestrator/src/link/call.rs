@@ -69,6 +69,7 @@ impl Link {
             state.node = Some(info.id);
             state.scenes.clear(); // It may be a new agent with an empty cache.
         }
+        self.means.homes.forget(self.agent.address());
         let address = self.agent.address().to_owned();
         let info = Box::new(info);
         self.report(Report::NodeSeen { address, info }).await;

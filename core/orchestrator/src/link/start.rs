@@ -11,7 +11,7 @@ use super::{Call, Link, Order};
 use crate::agent::CallError;
 use crate::blobs::SceneError;
 use crate::metrics::Way;
-use crate::upload::{UploadError, bring_blobs, bring_scene};
+use crate::upload::{Travelled, UploadError, bring_blobs, bring_scene};
 
 impl Link {
     pub(super) async fn dispatch_in_order(self: Arc<Self>, mut waiting: mpsc::UnboundedReceiver<Order>) {
@@ -29,14 +29,25 @@ impl Link {
         if self.state().scenes.contains(&start.scene) {
             return Ok(());
         }
-        let bytes = bring_scene(&self.agent, &self.means.blobs, start.scene).await?;
-        self.means.metrics.travelled(Way::ToNodes, bytes);
-        if bytes > 0 {
+        let means = &self.means;
+        let travelled = bring_scene(&self.agent, &means.blobs, &means.homes, start.scene).await?;
+        self.count(travelled);
+        if travelled != Travelled::default() {
+            let Travelled { sent, pulled } = travelled;
             tracing::info!(agent = self.agent.address(), job = %start.job, batch = %start.batch,
-                scene = %start.scene, bytes, "scene uploaded");
+                scene = %start.scene, sent, pulled, "scene uploaded");
         }
         self.state().scenes.insert(start.scene);
+        means.homes.add(start.scene, self.agent.address());
         Ok(())
+    }
+
+    fn count(&self, travelled: Travelled) {
+        self.means.metrics.travelled(Way::ToNodes, travelled.sent);
+        self.means.telemetry.note(self.agent.address(), |signs| {
+            signs.sent_bytes += travelled.sent;
+            signs.pulled_bytes += travelled.pulled;
+        });
     }
 
     async fn not_uploaded(&self, batch: BatchId, error: UploadError) {
@@ -91,8 +102,8 @@ impl Link {
             missing.push(scene.into());
         }
         match bring_blobs(&self.agent, &self.means.blobs, missing).await {
-            Ok(bytes) => {
-                self.means.metrics.travelled(Way::ToNodes, bytes);
+            Ok(travelled) => {
+                self.count(travelled);
                 self.call(Call::Start(order));
             }
             Err(error) => self.not_uploaded(order.start.batch, error).await,

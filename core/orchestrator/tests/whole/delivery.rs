@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{FakeAgent, Farm, job, pixels, until};
 use farmhand_protocol::agent::{FrameFile, Proof};
-use farmhand_protocol::farm::{FarmView, FrameState, FrameView, JobState, NodeView, Page};
+use farmhand_protocol::farm::{FarmView, FrameState, FrameView, JobState, NodeView, Page, Verification};
 use farmhand_protocol::{BlobHash, Frame};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -243,4 +243,38 @@ async fn frames_are_listed_page_by_page_and_by_state() {
     assert_eq!(jobs.items.len(), 1);
     let none: Page<serde_json::Value> = farm.get("/v1/jobs?state=failed").await;
     assert!(none.items.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_can_be_looked_at_again_and_what_is_damaged_is_rendered_again() {
+    let (_agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-4").await;
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    let verify = async || {
+        let answer = farm.post(&format!("/v1/jobs/{id}/verify"), json!({})).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.json::<Verification>().await.unwrap()
+    };
+    let whole = verify().await;
+    assert_eq!((whole.files, whole.damaged.len()), (8, 0));
+    let folder = farm.output().join("castle");
+    let as_delivered = std::fs::read(folder.join("castle_0002.png")).unwrap();
+    let mut flipped = as_delivered.clone();
+    flipped[0] ^= 1;
+    std::fs::write(folder.join("castle_0002.png"), &flipped).unwrap();
+    std::fs::remove_file(folder.join("depth/0004.exr")).unwrap();
+    let found = verify().await;
+    assert_eq!(found.requeued.to_string(), "2,4");
+    let problems: Vec<&str> = found.damaged.iter().map(|file| file.problem.as_str()).collect();
+    assert!(
+        problems[0].contains("other bytes") && problems[1].contains("is gone"),
+        "{problems:?}"
+    );
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    assert_eq!(
+        std::fs::read(folder.join("castle_0002.png")).unwrap(),
+        as_delivered
+    );
+    assert_eq!(verify().await, whole);
 }

@@ -194,6 +194,7 @@ pub(crate) fn job(name: &str, frames: &str, scene: SceneHash) -> Value {
         max_nodes: None,
         preview: None,
         user: "ana".to_owned(),
+        video: false,
     };
     json!(request)
 }
