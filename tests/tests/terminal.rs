@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use farmhand_protocol::farm::{JobState, JobView};
 use farmhand_tests::{
-    Blender, Farm, FarmPlan, Scene, Terminal, build_path, cpu_seconds, eventually, free_port, within,
+    Blender, Farm, FarmPlan, Proc, Scene, Terminal, build_path, cpu_seconds, eventually, free_port, is_alive,
+    within,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -152,6 +153,19 @@ async fn esc_never_quits_q_does_from_the_top_and_ctrl_c_from_anywhere() {
     shell.terminal.until_shown("Submit a job").await;
     shell.terminal.press(&["C-c"]);
     shell.must_be_given_back(&before).await;
+}
+
+#[tokio::test]
+async fn a_window_that_is_closed_on_an_idle_farm_leaves_nothing_behind() {
+    let shell = Shell::start().await;
+    let process = Proc::of(shell.run_dashboard("").await).unwrap();
+    let note = fs::read(shell.data.join("orchestrator.json")).unwrap();
+    shell.terminal.close();
+    eventually("the dashboard ends", async || (!is_alive(&process)).then_some(())).await;
+    // Whoever took the farm over would write that here.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let left = fs::read(shell.data.join("orchestrator.json")).unwrap_or_else(|_| note.clone());
+    assert_eq!(left, note, "{}", String::from_utf8_lossy(&left));
 }
 
 /// A dashboard of a farm that runs elsewhere.

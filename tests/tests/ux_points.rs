@@ -60,7 +60,7 @@ const POINTS: &[Point] = &[
     Point(35, "lists are bounded and say what they dropped", &[(UPDATE, "the_diary_is_bounded_and_says_what_it_dropped")]),
     Point(38, "a form that reads the file and explains mistakes", &[(UPDATE, "the_form_reads_the_file_and_submits_what_was_typed"), ("tui/src/app/form.rs", "errors_are_in_words_and_an_untouched_form_has_none")]),
     Point(39, "settings in TOML; mistakes are named and harm nothing else", &[(SETTINGS, "what_is_wrong_is_named_with_its_line_and_the_rest_holds"), (SETTINGS, "a_file_that_is_no_toml_names_the_line_and_everything_keeps_its_default"), (TERMINAL, "a_file_of_settings_with_a_mistake_is_named_and_the_dashboard_starts")]),
-    Point(40, "the terminal is given back whatever happens", &[(TERMINAL, "sigterm_and_sighup_give_the_terminal_back"), (TERMINAL, "a_panic_gives_the_terminal_back_and_says_where_the_logs_are"), (TERMINAL, "ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again")]),
+    Point(40, "the terminal is given back whatever happens", &[(TERMINAL, "sigterm_and_sighup_give_the_terminal_back"), (TERMINAL, "a_window_that_is_closed_on_an_idle_farm_leaves_nothing_behind"), (TERMINAL, "a_panic_gives_the_terminal_back_and_says_where_the_logs_are"), (TERMINAL, "ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again")]),
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! The terminal: taken over, and given back as it was whatever happens.
 
 use std::io::{self, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use crossterm::cursor::Show;
@@ -19,7 +20,9 @@ use crate::view::{self, Look};
 
 /// A terminal that is ours until this is dropped.
 pub(crate) struct TakenTerminal {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: it would say on stderr that it cannot show the cursor where the terminal is gone, and a
+    /// program that cannot write there panics. What it would do, [`give_back`] does.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
     /// The mouse is reported to us.
     mouse: bool,
 }
@@ -38,7 +41,7 @@ impl TakenTerminal {
         .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match taken {
             Ok(terminal) => Ok(Self {
-                terminal,
+                terminal: ManuallyDrop::new(terminal),
                 mouse: false,
             }),
             Err(error) => {
