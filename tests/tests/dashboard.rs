@@ -1,98 +1,13 @@
 //! The dashboard in a real terminal (tmux), on a real farm.
 
-use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use farmhand_client::FarmClient;
 use farmhand_protocol::JobId;
 use farmhand_protocol::farm::JobState;
 use farmhand_tests::{
-    Agent, AgentPlan, Blender, Scene, build_path, eventually, free_port, pictures_in, within,
+    Agent, AgentPlan, Blender, Scene, Terminal, build_path, eventually, free_port, pictures_in,
 };
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-/// A terminal of 100x30 that runs one program. Dropped, it goes, and so does an orchestrator left behind.
-struct Terminal {
-    socket: String,
-    data: PathBuf,
-}
-
-impl Terminal {
-    fn run(data: PathBuf, program: &str) -> Self {
-        let socket = format!("farmhand-test-{}", free_port());
-        let terminal = Self { socket, data };
-        terminal.tmux(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            "100",
-            "-y",
-            "30",
-            program,
-        ]);
-        terminal
-    }
-
-    fn tmux(&self, args: &[&str]) -> Option<String> {
-        let output = Command::new("tmux")
-            .args(["-L", &self.socket])
-            .args(args)
-            .output();
-        let output = output.expect("tmux is installed: run `make setup`");
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    /// What is on the screen; nothing once the program has ended.
-    fn screen(&self) -> Option<String> {
-        self.tmux(&["capture-pane", "-p"])
-    }
-
-    fn press(&self, keys: &[&str]) {
-        let mut args = vec!["send-keys"];
-        args.extend(keys);
-        self.tmux(&args);
-    }
-
-    async fn until_shown(&self, text: &str) -> String {
-        within(
-            Duration::from_secs(20),
-            &format!("the screen shows {text:?}"),
-            async || {
-                let screen = self.screen()?;
-                screen.contains(text).then_some(screen)
-            },
-        )
-        .await
-    }
-
-    async fn until_ended(&self) {
-        within(Duration::from_secs(20), "the dashboard ends", async || {
-            self.screen().is_none().then_some(())
-        })
-        .await;
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("--- the screen:\n{}", self.screen().unwrap_or_default());
-        }
-        self.tmux(&["kill-server"]);
-        let note = std::fs::read(self.data.join("orchestrator.json")).unwrap_or_default();
-        let note: serde_json::Value = serde_json::from_slice(&note).unwrap_or_default();
-        if let Some(pid) = note["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()) {
-            let _already_gone = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
-    }
-}
 
 struct Screened {
     terminal: Terminal,
@@ -115,7 +30,7 @@ async fn in_the_middle_of_a_job() -> Screened {
         folder.path().join("out").display(),
         agent.address
     );
-    let terminal = Terminal::run(data, &program);
+    let terminal = Terminal::run(&data, &program, 100, 30);
     let client = FarmClient::new(address.parse().expect("an address is an address"), None);
     eventually("the dashboard's farm answers", async || {
         client.health().await.ok()
@@ -171,6 +86,6 @@ async fn the_dashboard_shows_a_job_and_hands_it_over_when_it_quits() {
 #[tokio::test]
 async fn a_closed_terminal_harms_no_job() {
     let screened = in_the_middle_of_a_job().await;
-    screened.terminal.tmux(&["kill-server"]);
+    screened.terminal.close();
     screened.must_finish().await;
 }

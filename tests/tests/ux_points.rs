@@ -20,12 +20,18 @@ const THEME: &str = "tui/src/view/theme.rs";
 const LOOK: &str = "tui/src/view/look.rs";
 const TABLE: &str = "tui/src/view/table.rs";
 const TEXT: &str = "tui/src/view/text.rs";
+const JOB: &str = "tui/src/app/job/tests.rs";
+const JOB_LOOKS: &str = "tui/src/view/job/snapshots.rs";
+const GRID: &str = "tui/src/app/job/grid.rs";
+const HEAT_MAP: &str = "tui/src/view/job/heat_map.rs";
+const NODE_LOOKS: &str = "tui/src/view/node/snapshots.rs";
+const CAUSE: &str = "core/protocol/src/cause.rs";
 const TERMINAL: &str = "tests/tests/terminal.rs";
 const DASHBOARD: &str = "tests/tests/dashboard.rs";
 
 #[rustfmt::skip] // A table is read by its columns.
 const POINTS: &[Point] = &[
-    Point(1, "every primary action is shown at 100x30 and 80x24", &[(SNAPSHOTS, "farm_100x30"), (SNAPSHOTS, "farm_80x24"), (SNAPSHOTS, "submit_form_100x30"), (TERMINALS, "four_sizes_in_three_colour_modes")]),
+    Point(1, "every primary action is shown at 100x30 and 80x24", &[(SNAPSHOTS, "farm_100x30"), (SNAPSHOTS, "farm_80x24"), (SNAPSHOTS, "submit_form_100x30"), (TERMINALS, "four_sizes_in_three_colour_modes"), (JOB_LOOKS, "job_100x30"), (JOB_LOOKS, "job_80x24"), (NODE_LOOKS, "node_100x30"), (NODE_LOOKS, "node_80x24")]),
     Point(2, "columns drop by a priority list, nothing is cut in the middle of a number, no size panics", &[(TERMINALS, "no_number_is_cut_at_any_width"), (TABLE, "columns_go_by_rank_and_the_hungry_ones_take_what_is_left"), (SNAPSHOTS, "no_size_and_no_row_of_keys_makes_it_panic")]),
     Point(3, "under 60x16 one screen says the size, and growing brings everything back", &[(TERMINALS, "a_screen_that_is_too_small_says_so_in_24_columns"), (TERMINAL, "a_screen_that_was_too_small_comes_back_as_it_was")]),
     Point(4, "a storm of fifty sizes ends in a whole screen", &[(TERMINAL, "fifty_changes_of_size_in_a_second_end_in_a_whole_screen")]),
@@ -36,7 +42,7 @@ const POINTS: &[Point] = &[
     Point(9, "the palette finds all actions and targets, with their keys", &[(FINDING, "the_palette_finds_jobs_nodes_batches_and_actions_by_a_few_letters"), (FINDING, "what_the_palette_runs_is_what_the_key_does"), (SNAPSHOTS, "palette_80x24")]),
     Point(10, "keys that may follow are listed after 300 ms", &[(FINDING, "keys_that_may_follow_are_listed_after_300_ms"), (SNAPSHOTS, "keys_that_may_follow_80x24")]),
     Point(11, "empty screens teach", &[(SNAPSHOTS, "farm_without_anything_100x30")]),
-    Point(12, "all ways to move work in every list", &[(UPDATE, "all_ways_to_move_work_in_every_list")]),
+    Point(12, "all ways to move work in every list", &[(UPDATE, "all_ways_to_move_work_in_every_list"), (GRID, "moving_goes_by_cells_and_rows_and_stays_inside")]),
     Point(13, "esc never quits, q from the top, ctrl-c from anywhere", &[(UPDATE, "esc_never_quits"), (KEYS, "ctrl_c_is_a_way_out_everywhere"), (TERMINAL, "esc_never_quits_q_does_from_the_top_and_ctrl_c_from_anywhere")]),
     Point(14, "the selection is kept by id", &[(UPDATE, "the_selection_stays_on_its_job_when_jobs_come_and_go"), (FINDING, "a_key_goes_through_the_orders_and_keeps_the_selection")]),
     Point(15, "a screen that is returned to is as it was", &[(FINDING, "a_screen_that_is_returned_to_is_as_it_was_left")]),
@@ -52,8 +58,10 @@ const POINTS: &[Point] = &[
     Point(25, "quitting asks what becomes of the farm", &[(UPDATE, "quitting_with_unfinished_jobs_asks_and_leaves_the_farm_running_by_default"), (SNAPSHOTS, "quit_dialog_80x24"), (DASHBOARD, "the_dashboard_shows_a_job_and_hands_it_over_when_it_quits")]),
     Point(26, "states are told apart without colours", &[(SNAPSHOTS, "states_are_told_apart_without_colours"), (TERMINALS, "without_colours_nothing_is_coloured_and_the_same_is_said")]),
     Point(27, "NO_COLOR, dumb, 16, 256 and all colours, ASCII, themes", &[(LOOK, "the_environment_turns_colours_and_signs_off"), (TERMINALS, "a_terminal_of_256_or_16_colours_gets_no_other"), (TERMINALS, "ascii_has_no_other_signs_but_those_of_peoples_own_names"), (TERMINALS, "every_theme_says_each_state_in_a_colour_of_its_own"), (THEME, "words_are_readable_on_the_backgrounds_of_dark_and_light"), (THEME, "colours_of_okabe_and_ito_differ_for_every_kind_of_sight")]),
+    Point(28, "a cell is a frame, then a round number of them with the worst shown; the legend sums to the total", &[(GRID, "a_cell_is_one_frame_until_the_rows_are_full_then_a_round_number"), (GRID, "the_legends_counts_sum_to_all_frames_at_every_width"), (HEAT_MAP, "of_several_frames_in_a_cell_the_worst_is_shown"), (HEAT_MAP, "a_map_of_a_million_frames_is_drawn_within_five_milliseconds"), (JOB_LOOKS, "the_job_screen_reads_without_colours")]),
     Point(29, "old numbers are dimmed and say how old they are", &[(SNAPSHOTS, "connection_lost_100x30"), (UPDATE, "a_lost_connection_counts_down_and_keeps_what_was_known"), (UPDATE, "a_silent_node_says_for_how_long")]),
-    Point(30, "no expected end before three frames, never a negative one", &[(UPDATE, "an_end_is_expected_only_where_the_farm_expects_one")]),
+    Point(30, "no expected end before three frames, never a negative one", &[(UPDATE, "an_end_is_expected_only_where_the_farm_expects_one"), (JOB_LOOKS, "no_expected_end_is_shown_before_three_frames_are_measured")]),
+    Point(31, "a failure is a cause in one line, with the line that shows it and what to do", &[(CAUSE, "the_line_that_tells_the_cause_is_the_evidence_whatever_came_after_it"), (CAUSE, "every_kind_has_a_cause_that_says_what_to_do"), (SNAPSHOTS, "causes_of_every_kind_of_failure"), (SNAPSHOTS, "why_80x24"), (JOB, "w_asks_about_the_frame_at_the_cursor_or_the_batch")]),
     Point(32, "from a key to the screen on a big and busy farm", &[("tests/src/bin/farmhand-bench-dashboard.rs", "main")]),
     Point(33, "an idle dashboard writes its clock only", &[(TERMINAL, "an_idle_dashboard_writes_the_clock_and_needs_next_to_nothing")]),
     Point(34, "nothing that hangs elsewhere holds the screen up", &[(TERMINAL, "a_node_that_never_answers_holds_nothing_up")]),

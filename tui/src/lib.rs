@@ -5,6 +5,7 @@
 
 mod agents;
 mod app;
+mod causes;
 mod cli;
 mod dashboard;
 mod default_scene;

@@ -41,6 +41,16 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// `31.4s` for 31,400 milliseconds, `5:02` from a hundred seconds on.
+pub(crate) fn seconds(ms: u64) -> String {
+    let tenths = (ms + 50) / 100;
+    if tenths < 1000 {
+        format!("{}.{}s", tenths / 10, tenths % 10)
+    } else {
+        duration(Duration::from_millis(ms))
+    }
+}
+
 /// `1.4 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -98,6 +108,9 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(25)), "0:25");
         assert_eq!(duration(Duration::from_mins(64)), "1:04:00");
         assert_eq!(duration(Duration::from_hours(51)), "2d 03h");
+        assert_eq!(seconds(31_449), "31.4s");
+        assert_eq!(seconds(99_949), "99.9s");
+        assert_eq!(seconds(99_950), "1:39");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_500_000), "1.4 MiB");
         assert_eq!(bytes(u64::MAX), "16777216.0 TiB");

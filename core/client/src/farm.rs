@@ -5,7 +5,7 @@ use std::time::Duration;
 use farmhand_http::{Part, RECEIVED_HEADER, Tokens};
 use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmView, FrameView, JobDetail, JobView,
-    NodeView, Page, SubmitJob, Verification, Why,
+    NodeView, OutputView, Page, SubmitJob, Verification, Why,
 };
 use farmhand_protocol::{BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER};
 use jiff::Timestamp;
@@ -73,6 +73,14 @@ impl FarmClient {
         self.page(&format!("/v1/jobs/{id}/frames"), cursor).await
     }
 
+    /// A frame of a job; nothing where the job has no such frame.
+    pub async fn frame(&self, id: JobId, frame: Frame) -> Result<Option<FrameView>, CallError> {
+        let request = self.get(&format!("/v1/jobs/{id}/frames"));
+        let request = request.query(&[("frames", frame.get())]);
+        let mut page: Page<FrameView> = self.read(request).await?;
+        Ok(page.items.pop())
+    }
+
     /// The log of a frame's last attempt.
     pub async fn frame_log(&self, id: JobId, frame: Frame) -> Result<String, CallError> {
         let request = self.get(&format!("/v1/jobs/{id}/frames/{frame}/log"));
@@ -99,6 +107,44 @@ impl FarmClient {
     /// `GET /v1/jobs/{id}/why`.
     pub async fn why(&self, id: JobId) -> Result<Why, CallError> {
         self.read(self.get(&format!("/v1/jobs/{id}/why"))).await
+    }
+
+    /// Why a frame of a job is not delivered, or how it was.
+    pub async fn why_frame(&self, id: JobId, frame: Frame) -> Result<Why, CallError> {
+        let request = self.get(&format!("/v1/jobs/{id}/why"));
+        self.read(request.query(&[("frame", frame.get())])).await
+    }
+
+    /// `GET /v1/batches/{id}/why`.
+    pub async fn why_batch(&self, id: BatchId) -> Result<Why, CallError> {
+        self.read(self.get(&format!("/v1/batches/{id}/why"))).await
+    }
+
+    /// `GET /v1/nodes/{id}/why`.
+    pub async fn why_node(&self, id: NodeId) -> Result<Why, CallError> {
+        self.read(self.get(&format!("/v1/nodes/{id}/why"))).await
+    }
+
+    /// `GET /v1/jobs/{id}/output`: what has come of a job, and its last `newest` frames.
+    pub async fn output(&self, id: JobId, newest: usize) -> Result<OutputView, CallError> {
+        let request = self.get(&format!("/v1/jobs/{id}/output"));
+        self.read(request.query(&[("newest", newest)])).await
+    }
+
+    /// The newest batches of a node, or those before the batch `cursor`.
+    pub async fn node_batches(
+        &self,
+        node: NodeId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<BatchView>, CallError> {
+        let request = self.get("/v1/batches").query(&[("node", node.to_string())]);
+        let request = request.query(&[("limit", limit)]);
+        let request = match cursor {
+            Some(cursor) => request.query(&[("cursor", cursor)]),
+            None => request,
+        };
+        self.read(request).await
     }
 
     /// `POST /v1/jobs`. The same `key` submits the same job once, however often it is sent.

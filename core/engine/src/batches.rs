@@ -35,6 +35,11 @@ impl From<BTreeMap<BatchId, Batch>> for Batches {
 }
 
 impl Batches {
+    /// All of them, in the order in which they were handed out.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (BatchId, &Batch)> {
+        self.all.iter().map(|(id, batch)| (*id, batch))
+    }
+
     pub(crate) fn get(&self, id: BatchId) -> Option<&Batch> {
         self.all.get(&id)
     }

@@ -89,6 +89,8 @@ pub(crate) struct Seen {
     pub(crate) agenda: Agenda,
     /// Jobs of whose pictures films are being made.
     pub(crate) filming: BTreeSet<JobId>,
+    /// What nodes had when they were lost, until they are heard again.
+    pub(crate) lost: BTreeMap<NodeId, Vec<(JobId, BatchId)>>,
 }
 
 impl Farm {
@@ -288,6 +290,7 @@ impl Farm {
                     open: frames.clone(),
                     delivered: FrameSet::default(),
                     failed: FrameSet::default(),
+                    render_ms: 0,
                     why: why.clone(),
                     assigned: at,
                     ended: None,
@@ -306,6 +309,7 @@ impl Farm {
                 let frames = FrameSet::from(*frame);
                 self.close(*batch, &frames, |batch, frames| {
                     batch.delivered = batch.delivered.union(frames);
+                    batch.render_ms += render_ms;
                 });
                 if let Some((twin, _)) = self.batches.twin(*batch) {
                     self.close(twin, &frames, |_, _| ());
@@ -394,13 +398,14 @@ impl Farm {
             }
             Fact::BatchEnded { batch, state } => self.end(*batch, *state, at),
             Fact::BatchLost { batch } => {
-                if let Some((job, open)) = self
+                if let Some((job, node, open)) = self
                     .batches
                     .get(*batch)
-                    .map(|batch| (batch.job, batch.open.clone()))
+                    .map(|batch| (batch.job, batch.node, batch.open.clone()))
                 {
                     let alone = self.not_held_by_twin(*batch, &open);
                     self.seen.agenda.work = true;
+                    self.seen.lost.entry(node).or_default().push((job, *batch));
                     self.with_job(job, |job| {
                         job.frames.set_all(&alone, Durable::Pending);
                         open.iter()
@@ -480,6 +485,7 @@ impl Farm {
                 self.nodes.remove(node);
                 self.seen.nodes.remove(node);
                 self.seen.agenda.everything = true;
+                self.seen.lost.remove(node);
             }
             Fact::NodeDrained { node } => self.set_drained(*node, true, at),
             Fact::NodeResumed { node } => self.set_drained(*node, false, at),
@@ -506,8 +512,10 @@ impl Farm {
                 presence.info = (**info).clone();
                 presence.heard = at;
                 presence.silent = false;
+                self.seen.lost.remove(&info.id);
             }
             Sighting::NodeHeard { node } => {
+                self.seen.lost.remove(node);
                 if let Some(presence) = self.seen.nodes.get_mut(node) {
                     presence.heard = at;
                     if std::mem::replace(&mut presence.silent, false) {

@@ -242,6 +242,9 @@ pub struct Batch {
     pub delivered: FrameSet,
     /// Frames that failed in it.
     pub failed: FrameSet,
+    /// Render time of the frames it delivered together, in milliseconds.
+    #[serde(default)]
+    pub render_ms: u64,
     /// Why it went to this node.
     pub why: String,
     /// When it was handed out.

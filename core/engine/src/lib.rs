@@ -9,6 +9,7 @@
 mod agenda;
 mod batches;
 mod bitmap;
+mod causes;
 mod decide;
 mod effect;
 mod ends;
@@ -17,6 +18,7 @@ mod event;
 mod fact;
 mod farm;
 mod job;
+mod moved;
 mod narrate;
 mod node;
 mod pace;

@@ -102,8 +102,11 @@ impl Farm {
 
     /// A batch: running, or among the newest ended ones of its job.
     pub fn batch_view(&self, id: BatchId) -> Option<BatchView> {
-        let batch = self.batch(id)?;
-        Some(BatchView {
+        Some(self.view_of(id, self.batch(id)?))
+    }
+
+    fn view_of(&self, id: BatchId, batch: &Batch) -> BatchView {
+        BatchView {
             id,
             job: batch.job,
             node: batch.node,
@@ -115,7 +118,37 @@ impl Farm {
             why: batch.why.clone(),
             assigned: batch.assigned,
             ended: batch.ended.map(|(_, at)| at),
-        })
+            mean_frame_ms: batch.render_ms.checked_div(batch.delivered.len().into()),
+            note: self.first_failure_in(id, batch),
+        }
+    }
+
+    /// Batches that are wanted, newest first, from the one after `before` on, at most `most`: running ones, and
+    /// the newest ended ones of each job.
+    pub fn batch_views(
+        &self,
+        before: Option<BatchId>,
+        most: usize,
+        wanted: impl Fn(&Batch) -> bool,
+    ) -> Vec<BatchView> {
+        let ended = self.jobs.values().flat_map(|job| &job.ended_batches);
+        let mut chosen: Vec<(BatchId, &Batch)> = self
+            .batches
+            .iter()
+            .chain(ended.map(|(id, batch)| (*id, batch)))
+            .filter(|(id, batch)| before.is_none_or(|before| *id < before) && wanted(batch))
+            .collect();
+        chosen.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        chosen.truncate(most);
+        let views = chosen.into_iter().map(|(id, batch)| self.view_of(id, batch));
+        views.collect()
+    }
+
+    /// Why the first of a batch's failed frames failed, as far as its job remembers.
+    fn first_failure_in(&self, id: BatchId, batch: &Batch) -> Option<String> {
+        let attempts = &self.job(batch.job)?.attempts;
+        let first = attempts.iter().find(|attempt| attempt.batch == id)?;
+        Some(first.failure.message.clone())
     }
 
     fn batch_state(&self, id: BatchId, batch: &Batch) -> BatchState {
@@ -172,6 +205,11 @@ impl Farm {
             sent_bytes: 0,
             pulled_bytes: 0,
             frames_per_minute: presence.map_or(0.0, |presence| presence.frames_per_minute(now.since_start)),
+            moved: if state == NodeState::Lost {
+                self.moved_from(id)
+            } else {
+                Vec::new()
+            },
         })
     }
 
@@ -239,7 +277,8 @@ impl Farm {
             });
             reasons.extend(goes);
         }
-        Some(Why { reasons })
+        let causes = self.causes(id, now)?;
+        Some(Why { reasons, causes })
     }
 
     /// One line: why a job does not go on, or how it failed.
@@ -251,7 +290,7 @@ impl Farm {
         }
     }
 
-    fn waits_for(&self, id: JobId, job: &Job, now: Now) -> String {
+    pub(crate) fn waits_for(&self, id: JobId, job: &Job, now: Now) -> String {
         match waits_for(self, job) {
             Some((before, JobState::Failed | JobState::Cancelled)) => {
                 return format!(
@@ -297,7 +336,7 @@ impl Farm {
     }
 
     /// Why this node gets nothing of this job; nothing when it could.
-    fn reason_against(&self, id: JobId, job: &Job, node: NodeId, now: Now) -> Option<Unfit> {
+    pub(crate) fn reason_against(&self, id: JobId, job: &Job, node: NodeId, now: Now) -> Option<Unfit> {
         let Some(presence) = self.presence(node) else {
             return Some(Unfit::Silent);
         };
@@ -315,14 +354,14 @@ impl Farm {
         (!nodes.contains(&node) && nodes.len() >= most as usize).then_some(Unfit::ManyNodes(most))
     }
 
-    fn node_name(&self, id: NodeId) -> String {
+    pub(crate) fn node_name(&self, id: NodeId) -> String {
         self.node(id)
             .map_or_else(|| id.to_string(), |node| node.name.clone())
     }
 }
 
 impl Unfit {
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Drained => "drained by a person".to_owned(),
             Self::Silent => "not heard from".to_owned(),

@@ -371,6 +371,7 @@ fn unreached_view(address: &str, signs: Option<&Signs>, now: Now) -> NodeView {
         sent_bytes: signs.map_or(0, |signs| signs.sent_bytes),
         pulled_bytes: signs.map_or(0, |signs| signs.pulled_bytes),
         frames_per_minute: 0.0,
+        moved: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use farmhand_protocol::{FarmId, JobId, NodeId};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::frames::{FrameFilter, Picture};
-pub(crate) use self::jobs::JobFilter;
+pub(crate) use self::jobs::{BatchFilter, JobFilter};
 pub(crate) use self::nodes::NodeFilter;
 use crate::address::AddressError;
 use crate::blobs::Blobs;

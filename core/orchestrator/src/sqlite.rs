@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use farmhand_protocol::agent::{FrameFile, Proof};
+use farmhand_protocol::farm::{DeliveredView, OutputView};
 use farmhand_protocol::{BlobHash, Epoch, FarmId, Frame, JobId, NodeId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -374,6 +375,52 @@ impl Deliveries {
             Ok(frames)
         };
         rows().map_err(|source| Named(&self.path).store(source))
+    }
+
+    /// A job's files together, and the frames that were delivered last, newest first. Reads every row of the
+    /// job: some hundred milliseconds for a million.
+    pub(crate) fn summary(
+        &self,
+        job: JobId,
+        folder: String,
+        newest: usize,
+    ) -> Result<OutputView, JournalError> {
+        let db = self.db.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let read = || -> rusqlite::Result<OutputView> {
+            let number = job.0.cast_signed();
+            let (files, bytes): (i64, i64) = db
+                .prepare_cached("SELECT count(*), ifnull(sum(size), 0) FROM delivered WHERE job = ?1")?
+                .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut query = db.prepare_cached(
+                "SELECT frame, at, nodes.id, render_ms, min(path)
+                 FROM delivered JOIN nodes ON nodes.n = delivered.node
+                 WHERE job = ?1 GROUP BY frame ORDER BY at DESC, frame DESC LIMIT ?2",
+            )?;
+            let mut rows = query.query(params![number, i64::try_from(newest).unwrap_or(i64::MAX)])?;
+            let mut newest = Vec::new();
+            while let Some(row) = rows.next()? {
+                let frame = Frame::try_from(row.get::<_, i64>(0)?);
+                let at = jiff::Timestamp::from_millisecond(row.get(1)?);
+                let path: String = row.get(4)?;
+                let (Ok(frame), Ok(at), Ok(path)) = (frame, at, path.parse()) else {
+                    continue; // Nothing that we wrote; `fsck` is who reports it.
+                };
+                newest.push(DeliveredView {
+                    frame,
+                    at,
+                    node: NodeId(uuid::Uuid::from_bytes(row.get(2)?)),
+                    render_ms: row.get::<_, i64>(3)?.cast_unsigned(),
+                    path,
+                });
+            }
+            Ok(OutputView {
+                folder,
+                files: files.cast_unsigned(),
+                bytes: bytes.cast_unsigned(),
+                newest,
+            })
+        };
+        read().map_err(|source| Named(&self.path).store(source))
     }
 }
 

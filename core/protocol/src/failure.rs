@@ -101,6 +101,34 @@ pub enum Blame {
 }
 
 impl FailureKind {
+    /// All of them.
+    pub const ALL: [Self; 24] = [
+        Self::SceneUnreadable,
+        Self::NoCamera,
+        Self::MissingFiles,
+        Self::SharedPathMissing,
+        Self::BlockedScripts,
+        Self::UnknownRenderEngine,
+        Self::UnsupportedOutput,
+        Self::SettingsUnfit,
+        Self::UnsupportedVersion,
+        Self::DeviceMissing,
+        Self::DenoiserMissing,
+        Self::BlenderMissing,
+        Self::BlenderExited,
+        Self::BlenderKilled,
+        Self::TimedOut,
+        Self::OutOfMemory,
+        Self::DiskFull,
+        Self::RenderError,
+        Self::NoPicture,
+        Self::BadPicture,
+        Self::DriverError,
+        Self::NotDelivered,
+        Self::NodeLost,
+        Self::Other,
+    ];
+
     /// Whose fault this kind of failure is.
     pub fn blame(self) -> Blame {
         match self {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{EngineInfo, FrameFile, Hardware, Load, Progress};
 use crate::{
-    BatchId, BlenderVersion, Failure, FarmId, Frame, FrameSet, JobId, NodeId, RenderSettings, SceneHash,
-    TreePath,
+    BatchId, BlenderVersion, Cause, Failure, FarmId, Frame, FrameSet, JobId, NodeId, RenderSettings,
+    SceneHash, TreePath,
 };
 
 /// Body of `POST /v1/jobs`. The scene's manifest and files must have been uploaded.
@@ -427,6 +427,12 @@ pub struct BatchView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub ended: Option<Timestamp>,
+    /// Mean render time of the frames it delivered, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_frame_ms: Option<u64>,
+    /// Why its first failed frame failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// One entry of `GET /v1/jobs/{id}/frames`.
@@ -525,6 +531,24 @@ pub struct NodeView {
     /// Frames delivered by it in the last five minutes, for each minute.
     #[serde(default)]
     pub frames_per_minute: f32,
+    /// Where the frames went that a lost node had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<MovedFrames>,
+}
+
+/// Frames that were taken back from a lost node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MovedFrames {
+    /// Of which job.
+    pub job: JobId,
+    /// The batch that was lost.
+    pub batch: BatchId,
+    /// Which frames.
+    pub frames: FrameSet,
+    /// Name of the node that has them now; absent while they wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// What one slot of a node renders.
@@ -591,12 +615,46 @@ pub struct FarmView {
     pub notes: Vec<Note>,
 }
 
-/// Answer of `GET /v1/jobs/{id}/why`.
+/// Answer of `GET /v1/jobs/{id}/why`, `/v1/batches/{id}/why` and `/v1/nodes/{id}/why`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Why {
     /// Why the job waits, or failed, or goes where it goes.
     pub reasons: Vec<String>,
+    /// The same as causes: what shows each, and what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+}
+
+/// Answer of `GET /v1/jobs/{id}/output`: what has come of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OutputView {
+    /// Absolute folder of the pictures on the orchestrator's machine.
+    pub folder: String,
+    /// Delivered files.
+    pub files: u64,
+    /// Their length together, in bytes.
+    pub bytes: u64,
+    /// The frames that were delivered last, newest first, as many as were asked for and at most 500.
+    pub newest: Vec<DeliveredView>,
+}
+
+/// A delivered frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeliveredView {
+    /// Which frame.
+    pub frame: Frame,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// By which node.
+    pub node: NodeId,
+    /// How long it rendered, in milliseconds.
+    pub render_ms: u64,
+    /// Its first file, relative to the job's folder.
+    pub path: TreePath,
 }
 
 /// One message of the orchestrator's `GET /v1/events`. Views replace what was known of the same id.

@@ -5,6 +5,7 @@
 
 pub mod agent;
 mod blender;
+mod cause;
 mod digest;
 mod failure;
 pub mod farm;
@@ -16,6 +17,7 @@ mod problem;
 mod settings;
 
 pub use blender::{BlenderVersion, BlenderVersionError};
+pub use cause::Cause;
 pub use digest::{BlobHash, DigestError, SceneHash};
 pub use failure::{Blame, Failure, FailureKind};
 pub use frames::{Frame, FrameError, FrameRange, FrameSet, FrameSetError};

@@ -2,11 +2,12 @@
 //! the command that does it.
 
 use farmhand_protocol::FrameSet;
-use farmhand_protocol::farm::{BatchState, BatchView, JobState, JobView, NodeState};
+use farmhand_protocol::farm::{BatchState, BatchView, JobState, JobView, NodeState, SlotView};
 
 use super::model::Pending;
 use super::{
-    Act, Action, Command, Dialog, Model, NodeEntry, Overlay, Panel, Prompt, Screen, Target, Tone, queue, undo,
+    Act, Action, Command, Dialog, Model, NodeEntry, Overlay, Panel, Prompt, Screen, Target, Tone, job, queue,
+    undo,
 };
 use crate::words;
 
@@ -18,15 +19,6 @@ enum Subject<'m> {
 }
 
 fn subject(model: &Model) -> Subject<'_> {
-    if let Screen::Details(details) = model.screen() {
-        return match details.job.and_then(|id| model.farm.jobs.get(&id)) {
-            Some(job) => Subject::Job(job),
-            None if model.focus == Panel::Batches => {
-                model.selected_batch().map_or(Subject::None, Subject::Batch)
-            }
-            None => Subject::None,
-        };
-    }
     match model.focus {
         Panel::Jobs => model.selected_job().map_or(Subject::None, Subject::Job),
         Panel::Batches => model.selected_batch().map_or(Subject::None, Subject::Batch),
@@ -41,6 +33,11 @@ pub(crate) const READ_ONLY: &str = "this dashboard is read-only: it was started 
 pub(crate) fn availability(model: &Model, action: Action) -> Result<(), String> {
     if model.readonly && action.changes_the_farm() {
         return Err(READ_ONLY.to_owned());
+    }
+    if let Screen::Job(_) = model.screen()
+        && action != Action::Undo
+    {
+        return job::availability(model, action);
     }
     match action {
         Action::Cancel => can_cancel(model),
@@ -76,7 +73,7 @@ pub(crate) fn availability(model: &Model, action: Action) -> Result<(), String> 
 }
 
 fn node(model: &Model) -> Result<&NodeEntry, String> {
-    if model.focus != Panel::Nodes {
+    if model.focus != Panel::Nodes && !matches!(model.screen(), Screen::Node(_)) {
         return Err("drain is about nodes: select one in panel 2".to_owned());
     }
     let node = model.selected_node().ok_or("there is no node to drain")?;
@@ -117,7 +114,7 @@ fn can_retry(model: &Model) -> Result<(), String> {
 }
 
 /// Frames of a batch that failed or were cancelled with it.
-fn retryable(batch: &BatchView) -> FrameSet {
+pub(super) fn retryable(batch: &BatchView) -> FrameSet {
     match batch.state {
         BatchState::Cancelled => batch.frames.difference(&batch.delivered),
         _ => batch.failed.clone(),
@@ -138,35 +135,19 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::Retry => match subject(model) {
             Subject::Job(job) => {
-                let (id, count) = (job.id, job.counts.failed + job.counts.cancelled);
-                let done = format!("{id}: {} queued again", words::frames(count));
-                start(model, Target::Job(id), Act::RetryJob(id), "retrying", done)
+                let job = job.clone();
+                retry_job(model, &job)
             }
             Subject::Batch(batch) => {
-                let (id, frames) = (batch.id, retryable(batch));
-                let done = format!("{id}: {} queued again ({frames})", words::frames(frames.len()));
-                start(model, Target::Batch(id), Act::RetryBatch(id), "retrying", done)
+                let batch = batch.clone();
+                retry_batch(model, &batch)
             }
             Subject::None => Vec::new(),
         },
-        Action::PauseOrResume => {
-            let Some(job) = model.selected_job() else {
-                return Vec::new();
-            };
-            let (id, state) = (job.id, job.state);
-            if state == JobState::Paused {
-                start(
-                    model,
-                    Target::Job(id),
-                    Act::Resume(id),
-                    "resuming",
-                    format!("{id} goes on"),
-                )
-            } else {
-                let done = format!("{id} paused: frames on nodes are finished; p lets it go on");
-                start(model, Target::Job(id), Act::Pause(id), "pausing", done)
-            }
-        }
+        Action::PauseOrResume => match model.selected_job().cloned() {
+            Some(job) => pause_or_resume(model, &job),
+            None => Vec::new(),
+        },
         Action::Raise | Action::Lower => queue::change_priority(model, action),
         Action::CancelShown => queue::ask_to_cancel_shown(model),
         Action::DrainUntil => {
@@ -186,6 +167,34 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         _ => Vec::new(),
     }
+}
+
+pub(super) fn retry_job(model: &mut Model, job: &JobView) -> Vec<Command> {
+    let count = job.counts.failed + job.counts.cancelled;
+    let done = format!("{}: {} queued again", job.id, words::frames(count));
+    start(
+        model,
+        Target::Job(job.id),
+        Act::RetryJob(job.id),
+        "retrying",
+        done,
+    )
+}
+
+pub(super) fn retry_batch(model: &mut Model, batch: &BatchView) -> Vec<Command> {
+    let (id, frames) = (batch.id, retryable(batch));
+    let done = format!("{id}: {} queued again ({frames})", words::frames(frames.len()));
+    start(model, Target::Batch(id), Act::RetryBatch(id), "retrying", done)
+}
+
+pub(super) fn pause_or_resume(model: &mut Model, job: &JobView) -> Vec<Command> {
+    let id = job.id;
+    if job.state == JobState::Paused {
+        let done = format!("{id} goes on");
+        return start(model, Target::Job(id), Act::Resume(id), "resuming", done);
+    }
+    let done = format!("{id} paused: frames on nodes are finished; p lets it go on");
+    start(model, Target::Job(id), Act::Pause(id), "pausing", done)
 }
 
 fn drain(model: &mut Model) -> Vec<Command> {
@@ -281,49 +290,53 @@ pub(crate) fn wording(act: &Act) -> (&'static str, String) {
 
 fn cancel_dialog(model: &Model) -> Option<Dialog> {
     match subject(model) {
-        Subject::Job(job) => {
-            let counts = &job.counts;
-            let left = counts.total() - counts.delivered - counts.failed - counts.cancelled;
-            let mut lines = vec![format!(
-                "{} not delivered will be cancelled.",
-                words::frames(left)
-            )];
-            lines.extend(lost_frames(model, |progress_job, _| progress_job == Some(job.id)));
-            lines.push(format!("{} stay in their folder.", delivered(counts.delivered)));
-            Some(Dialog::confirm(
-                format!("Cancel {} {}?", job.id, job.name),
-                lines,
-                "Keep",
-                "Cancel job",
-                Target::Job(job.id),
-                Act::CancelJob(job.id),
-            ))
-        }
-        Subject::Batch(batch) => {
-            let left = batch
-                .frames
-                .difference(&batch.delivered)
-                .difference(&batch.failed);
-            let mut lines = vec![format!(
-                "{} left ({left}) will be cancelled.",
-                words::frames(left.len())
-            )];
-            lines.extend(lost_frames(model, |_, progress_batch| progress_batch == batch.id));
-            lines.push(format!(
-                "{} stay in their folder.",
-                delivered(batch.delivered.len())
-            ));
-            Some(Dialog::confirm(
-                format!("Cancel batch {} of {}?", batch.id, batch.job),
-                lines,
-                "Keep",
-                "Cancel batch",
-                Target::Batch(batch.id),
-                Act::CancelBatch(batch.id),
-            ))
-        }
+        Subject::Job(job) => Some(cancel_job_dialog(model, job)),
+        Subject::Batch(batch) => Some(cancel_batch_dialog(model, batch)),
         Subject::None => None,
     }
+}
+
+pub(super) fn cancel_job_dialog(model: &Model, job: &JobView) -> Dialog {
+    let counts = &job.counts;
+    let left = counts.total() - counts.delivered - counts.failed - counts.cancelled;
+    let mut lines = vec![format!(
+        "{} not delivered will be cancelled.",
+        words::frames(left)
+    )];
+    lines.extend(lost_frames(model, |slot| slot.job == Some(job.id)));
+    lines.push(format!("{} stay in their folder.", delivered(counts.delivered)));
+    Dialog::confirm(
+        format!("Cancel {} {}?", job.id, job.name),
+        lines,
+        "Keep",
+        "Cancel job",
+        Target::Job(job.id),
+        Act::CancelJob(job.id),
+    )
+}
+
+pub(super) fn cancel_batch_dialog(model: &Model, batch: &BatchView) -> Dialog {
+    let left = batch
+        .frames
+        .difference(&batch.delivered)
+        .difference(&batch.failed);
+    let mut lines = vec![format!(
+        "{} left ({left}) will be cancelled.",
+        words::frames(left.len())
+    )];
+    lines.extend(lost_frames(model, |slot| slot.progress.key.batch == batch.id));
+    lines.push(format!(
+        "{} stay in their folder.",
+        delivered(batch.delivered.len())
+    ));
+    Dialog::confirm(
+        format!("Cancel batch {} of {}?", batch.id, batch.job),
+        lines,
+        "Keep",
+        "Cancel batch",
+        Target::Batch(batch.id),
+        Act::CancelBatch(batch.id),
+    )
 }
 
 fn delivered(count: u32) -> String {
@@ -351,17 +364,14 @@ fn drain_now_dialog(model: &Model) -> Option<Dialog> {
 }
 
 /// Frames under way that would be lost, a line each.
-fn lost_frames(
-    model: &Model,
-    belongs: impl Fn(Option<farmhand_protocol::JobId>, farmhand_protocol::BatchId) -> bool,
-) -> Vec<String> {
+pub(super) fn lost_frames(model: &Model, belongs: impl Fn(&SlotView) -> bool) -> Vec<String> {
     const SHOWN: usize = 4;
     let lost: Vec<String> = model
         .farm
         .nodes
         .values()
         .flat_map(|node| &node.view.running)
-        .filter(|slot| belongs(slot.job, slot.progress.key.batch))
+        .filter(|slot| belongs(slot))
         .filter_map(lost_frame)
         .collect();
     let mut lines: Vec<String> = lost.iter().take(SHOWN).cloned().collect();
@@ -374,7 +384,7 @@ fn lost_frames(
     lines
 }
 
-fn lost_frame(slot: &farmhand_protocol::farm::SlotView) -> Option<String> {
+fn lost_frame(slot: &SlotView) -> Option<String> {
     let progress = &slot.progress;
     let frame = progress.frame?;
     let far = match (progress.sample, progress.samples) {

@@ -26,7 +26,20 @@ pub(crate) struct Snapshot {
 pub(crate) struct NodeEntry {
     pub(crate) view: NodeView,
     heard: Option<Timestamp>,
+    samples: Vec<Sample>,
 }
+
+/// How busy a node was at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) at: Timestamp,
+    /// Share of all processors, 0 to 1.
+    pub(crate) cpu: f32,
+    pub(crate) memory_bytes: u64,
+}
+
+/// Samples of a node that are kept, at most one a second.
+const MOST_SAMPLES: usize = 180;
 
 impl NodeEntry {
     fn new(view: NodeView, now: Timestamp) -> Self {
@@ -34,7 +47,47 @@ impl NodeEntry {
             let silent = jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
             now.checked_sub(silent).unwrap_or(Timestamp::MIN)
         });
-        Self { view, heard }
+        let mut entry = Self {
+            view,
+            heard,
+            samples: Vec::new(),
+        };
+        entry.sample(now);
+        entry
+    }
+
+    /// Takes the samples of what was known of the node before.
+    fn after(mut self, before: Option<Self>, now: Timestamp) -> Self {
+        if let Some(before) = before {
+            self.samples = before.samples;
+            self.sample(now);
+        }
+        self
+    }
+
+    fn sample(&mut self, now: Timestamp) {
+        // Before its first sign of life it has no load, and a lost one has none any more.
+        let is_heard = self.view.silent_ms.is_some() && self.view.state != NodeState::Lost;
+        let is_due = self
+            .samples
+            .last()
+            .is_none_or(|last| now.duration_since(last.at).as_secs() >= 1);
+        if !is_heard || !is_due {
+            return;
+        }
+        if self.samples.len() == MOST_SAMPLES {
+            self.samples.remove(0);
+        }
+        self.samples.push(Sample {
+            at: now,
+            cpu: self.view.load.cpu,
+            memory_bytes: self.view.load.memory_bytes,
+        });
+    }
+
+    /// How busy it was since it is watched, oldest first.
+    pub(crate) fn samples(&self) -> &[Sample] {
+        &self.samples
     }
 
     /// How long it has been silent, in seconds; nothing before its first sign of life.
@@ -109,7 +162,11 @@ impl Farm {
         let mut nodes: BTreeMap<String, NodeEntry> = snapshot
             .nodes
             .into_iter()
-            .map(|node| (node.address.clone(), NodeEntry::new(node, now)))
+            .map(|node| {
+                let address = node.address.clone();
+                let before = self.nodes.get(&address).cloned();
+                (address, NodeEntry::new(node, now).after(before, now))
+            })
             .collect();
         for address in touched.nodes {
             match self.nodes.remove(&address) {
@@ -168,9 +225,10 @@ impl Farm {
                 self.touched.nodes.insert(node.address.clone());
                 let rows = |entry: &NodeEntry| entry.view.running.len().max(1);
                 let entry = NodeEntry::new(*node, now);
-                let before = self.nodes.get(&entry.view.address).map(rows);
-                changed.nodes = before != Some(rows(&entry));
+                let before = self.nodes.remove(&entry.view.address);
+                changed.nodes = before.as_ref().map(rows) != Some(rows(&entry));
                 changed.some_node = true;
+                let entry = entry.after(before, now);
                 self.nodes.insert(entry.view.address.clone(), entry);
             }
             FarmEvent::NodeGone { address } => {

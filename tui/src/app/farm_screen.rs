@@ -23,6 +23,7 @@ pub(crate) fn on_farm(model: &mut Model, action: Action) -> Vec<Command> {
         Action::ShowEvents => focus(model, Panel::Events),
         Action::Open => return open(model),
         Action::Submit | Action::AddNode if model.readonly => model.say(Tone::Plain, READ_ONLY),
+        Action::Why => return super::why::open(model),
         Action::Submit => {
             model.screens.push(Screen::Submit);
             return submit::list_paths(model);
@@ -210,21 +211,25 @@ fn open(model: &mut Model) -> Vec<Command> {
         model.say(Tone::Plain, reason);
         return Vec::new();
     }
-    let (details, commands) = match model.focus {
-        Panel::Jobs => {
-            let Some(job) = model.jobs.selected().copied() else {
-                return Vec::new();
-            };
-            (Some(Details::awaiting(job)), vec![Command::LoadJob { job }])
-        }
-        Panel::Nodes => (model.selected_node().map(Details::of_node), Vec::new()),
-        Panel::Batches => (model.selected_batch().map(Details::of_batch), Vec::new()),
+    match model.focus {
+        Panel::Jobs => match model.jobs.selected().copied() {
+            Some(job) => super::job::open(model, job),
+            None => Vec::new(),
+        },
+        Panel::Batches => match model.selected_batch().map(|batch| (batch.job, batch.id)) {
+            Some((job, batch)) => super::job::open_at(model, job, Some(batch)),
+            None => Vec::new(),
+        },
+        Panel::Nodes => match model.nodes.selected().map(|row| row.address.clone()) {
+            Some(address) => super::node_screen::open(model, address),
+            None => Vec::new(),
+        },
         Panel::Events => {
             let newest = model.farm.notes.len().saturating_sub(1 + model.events_back);
             let note = model.farm.notes.get(newest);
-            (note.map(|note| Details::of_note(note, &model.zone)), Vec::new())
+            let details = note.map(|note| Details::of_note(note, &model.zone));
+            model.screens.extend(details.map(Screen::Details));
+            Vec::new()
         }
-    };
-    model.screens.extend(details.map(Screen::Details));
-    commands
+    }
 }

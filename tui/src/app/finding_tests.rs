@@ -185,7 +185,7 @@ fn what_cannot_be_done_now_is_in_the_palette_and_says_why() {
 fn help_is_about_the_screen_and_can_be_searched() {
     let mut model = busy(100, 30);
     press(&mut model, "\n?");
-    assert!(matches!(model.screen(), Screen::Help(help) if help.context == Context::Details));
+    assert!(matches!(model.screen(), Screen::Help(help) if help.context == Context::Job));
     press(&mut model, "\u{1b}\u{1b}?/pause");
     assert!(crate::view::help_lines(&model) < 6);
     press(&mut model, "\n\u{1b}");
@@ -195,7 +195,14 @@ fn help_is_about_the_screen_and_can_be_searched() {
 #[test]
 fn every_bound_key_is_in_the_help_of_its_screen() {
     let model = busy(100, 30);
-    for context in [Context::Farm, Context::Details, Context::Form] {
+    for context in [
+        Context::Farm,
+        Context::Job,
+        Context::Node,
+        Context::Why,
+        Context::Details,
+        Context::Form,
+    ] {
         let text = crate::view::help_text(&model, context);
         for binding in model.keys.of(context) {
             for key in &binding.keys {

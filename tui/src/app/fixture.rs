@@ -2,12 +2,16 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use farmhand_client::FarmSignal;
-use farmhand_protocol::agent::Progress;
+use farmhand_protocol::agent::{EngineInfo, Hardware, Load, Progress};
 use farmhand_protocol::farm::{
-    BatchState, BatchView, FarmEvent, FarmView, FrameCounts, JobDetail, JobState, JobView, NodeState,
-    NodeView, Note, SlotView, Weight,
+    AttemptView, BatchState, BatchView, DeliveredView, FarmEvent, FarmView, FrameCounts, FrameState,
+    FramesInState, JobDetail, JobState, JobView, MovedFrames, NodeState, NodeView, Note, OutputView, Page,
+    SlotView, Weight, Why,
 };
-use farmhand_protocol::{BatchId, BatchKey, FarmId, FrameSet, JobId, NodeId, RenderSettings, SceneHash};
+use farmhand_protocol::{
+    BatchId, BatchKey, Cause, Device, Failure, FailureKind, FarmId, FrameSet, JobId, NodeId, RenderSettings,
+    SceneHash,
+};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Size;
@@ -71,6 +75,8 @@ pub(crate) fn batch(id: u64, job: u64, node: u64, state: BatchState) -> BatchVie
         why: "the fastest free node".to_owned(),
         assigned: ago(300),
         ended: (!running).then(|| ago(20)),
+        mean_frame_ms: Some(31_400),
+        note: None,
     }
 }
 
@@ -87,12 +93,22 @@ pub(crate) fn node(number: u64, name: &str, state: NodeState) -> NodeView {
         version: "0.1.0".to_owned(),
         tags: Vec::new(),
         engines: Vec::new(),
-        hardware: farmhand_protocol::agent::Hardware::default(),
-        load: farmhand_protocol::agent::Load::default(),
+        hardware: Hardware::default(),
+        load: Load::default(),
         running: Vec::new(),
         sent_bytes: 0,
         pulled_bytes: 0,
         frames_per_minute: 0.0,
+        moved: Vec::new(),
+    }
+}
+
+fn moved(text: &str, to: Option<&str>) -> MovedFrames {
+    MovedFrames {
+        job: JobId(7),
+        batch: BatchId(11),
+        frames: frames(text),
+        to: to.map(str::to_owned),
     }
 }
 
@@ -197,9 +213,45 @@ pub(crate) fn snapshot() -> Snapshot {
             rendering(6, "mac-01", NodeState::Draining, slot(8, 30, 305, 500), 1.1),
             NodeView {
                 silent_ms: Some(42_000),
+                moved: vec![moved("150-153", Some("rtx-02")), moved("154-155", None)],
                 ..node(7, "rtx-04", NodeState::Lost)
             },
         ],
+    }
+}
+
+/// A failed attempt at a frame of job 7.
+pub(crate) fn attempt(frame: i64, message: &str) -> AttemptView {
+    let log = [
+        "Fra:142 Mem:9.10G | Sample 400/512",
+        "CUDA error: Out of memory in cuMemAlloc",
+        "Blender quit",
+    ];
+    let log = log.map(str::to_owned).to_vec();
+    AttemptView {
+        frame: frame.try_into().unwrap(),
+        batch: BatchId(11),
+        node: NodeId(Uuid::from_u128(4)),
+        node_name: "rtx-04".to_owned(),
+        at: ago(20),
+        failure: Failure::new(FailureKind::BlenderKilled, message).with_log(log),
+    }
+}
+
+/// What has come of job 7.
+pub(crate) fn output() -> OutputView {
+    let newest = (0..60).map(|n: i64| DeliveredView {
+        frame: (155 - n).try_into().unwrap(),
+        at: ago(3 + n * 12),
+        node: NodeId(Uuid::from_u128(1)),
+        render_ms: 28_000 + u64::try_from(n * 7919 % 13_000).unwrap(),
+        path: format!("{:04}.exr", 155 - n).parse().unwrap(),
+    });
+    OutputView {
+        folder: "/renders/intro_v12".to_owned(),
+        files: 155,
+        bytes: 4_402_341_478,
+        newest: newest.collect(),
     }
 }
 
@@ -207,7 +259,17 @@ pub(crate) fn snapshot() -> Snapshot {
 pub(crate) fn detail() -> JobDetail {
     JobDetail {
         job: snapshot().jobs[2].clone(),
-        states: Vec::new(),
+        states: [
+            (FrameState::Delivered, "1-141,143-149,151-157"),
+            (FrameState::Failed, "142,150"),
+            (FrameState::Rendering, "158-159"),
+            (FrameState::Pending, "160-250"),
+        ]
+        .map(|(state, text)| FramesInState {
+            state,
+            frames: frames(text),
+        })
+        .to_vec(),
         batches: vec![
             batch(13, 7, 2, BatchState::Assigned),
             batch(12, 7, 1, BatchState::Rendering),
@@ -221,7 +283,10 @@ pub(crate) fn detail() -> JobDetail {
             },
             batch(9, 7, 3, BatchState::Cancelled),
         ],
-        attempts: Vec::new(),
+        attempts: vec![
+            attempt(142, "Blender was ended by SIGSEGV in the frame"),
+            attempt(170, "it broke"),
+        ],
     }
 }
 
@@ -324,4 +389,136 @@ pub(crate) fn dialog(model: &Model) -> &Dialog {
         Some(Overlay::Dialog(dialog)) => dialog,
         other => panic!("no question is asked: {other:?}"),
     }
+}
+/// The screen of job 7.
+pub(crate) fn job_screen(width: u16, height: u16) -> Model {
+    let mut model = busy(width, height);
+    super::job::open(&mut model, JobId(7));
+    let result = Ok(Box::new(detail()));
+    update(
+        &mut model,
+        Msg::JobLoaded {
+            job: JobId(7),
+            result,
+        },
+    );
+    let result = Ok(Box::new(output()));
+    update(
+        &mut model,
+        Msg::OutputLoaded {
+            job: JobId(7),
+            result,
+        },
+    );
+    model
+}
+
+/// A node with everything that can be said of one.
+fn rich_node() -> NodeView {
+    let engine = |version: &str, devices: &[Device], denoiser| EngineInfo {
+        version: version.parse().unwrap(),
+        path: "/opt/blender".to_owned(),
+        devices: devices.to_vec(),
+        denoiser,
+    };
+    NodeView {
+        slots: 2,
+        tags: vec!["gpu".to_owned(), "rtx".to_owned()],
+        engines: vec![
+            engine("4.5.3", &[Device::Cpu, Device::Cuda, Device::Optix], true),
+            engine("3.4.1", &[Device::Cpu], false),
+        ],
+        hardware: Hardware {
+            os: "Debian GNU/Linux 12".to_owned(),
+            cpu: "AMD Ryzen 9 7950X".to_owned(),
+            threads: 32,
+            memory_bytes: 128 << 30,
+            gpus: vec!["NVIDIA GeForce RTX 4090".to_owned()],
+        },
+        load: Load {
+            cpu: 0.14,
+            memory_bytes: 21 << 30,
+            disk_free_bytes: 812 << 30,
+        },
+        ..snapshot().nodes[0].clone()
+    }
+}
+
+fn node_event(model: &mut Model, view: NodeView) {
+    let event = FarmEvent::Node { node: Box::new(view) };
+    update(model, Msg::Signal(FarmSignal::Event(event)));
+}
+
+/// The screen of node rtx-01, watched for a minute.
+pub(crate) fn node_screen(width: u16, height: u16) -> Model {
+    let mut model = busy(width, height);
+    for second in 0..60_u8 {
+        model.now = ago(60 - i64::from(second));
+        let mut view = rich_node();
+        view.load.cpu = f32::from(second % 20) / 20.0;
+        node_event(&mut model, view);
+    }
+    model.now = now();
+    node_event(&mut model, rich_node());
+    super::node_screen::open(&mut model, "http://10.0.0.1:3000".to_owned());
+    let failed = BatchView {
+        failed: frames("145-147"),
+        delivered: frames("141-144"),
+        note: Some("files that the scene names are missing: //wood.png".to_owned()),
+        ..batch(11, 7, 1, BatchState::Ended)
+    };
+    let done = BatchView {
+        delivered: frames("131-140"),
+        ..batch(10, 7, 1, BatchState::Ended)
+    };
+    let items = vec![
+        batch(12, 7, 1, BatchState::Rendering),
+        failed,
+        done,
+        batch(9, 6, 1, BatchState::Lost),
+    ];
+    update(
+        &mut model,
+        Msg::HistoryLoaded {
+            node: NodeId(Uuid::from_u128(1)),
+            cursor: None,
+            result: Ok(Page { items, next: None }),
+        },
+    );
+    model
+}
+
+/// The screen of the lost node rtx-04.
+pub(crate) fn lost_node_screen(width: u16, height: u16) -> Model {
+    let mut model = busy(width, height);
+    super::node_screen::open(&mut model, "http://10.0.0.7:3000".to_owned());
+    model
+}
+
+/// Why frame 142 of job 7 failed.
+pub(crate) fn why_page(width: u16, height: u16) -> Model {
+    let mut model = job_screen(width, height);
+    super::why::open(&mut model);
+    let mut cause = Cause::of(&detail().attempts[0].failure);
+    cause.frames = frames("142,150");
+    cause.nodes = vec!["rtx-04".to_owned()];
+    let cause = cause.advise("then render them again: farmhand retry j7");
+    let waiting =
+        Cause::new("every suitable node is busy").shown_by("rtx-01 renders j8 crowd of priority 60");
+    let subject = match model.screen() {
+        super::Screen::Why(page) => page.subject,
+        other => panic!("{other:?}"),
+    };
+    let why = Why {
+        reasons: Vec::new(),
+        causes: vec![cause, waiting],
+    };
+    update(
+        &mut model,
+        Msg::WhyLoaded {
+            subject,
+            result: Ok(why),
+        },
+    );
+    model
 }

@@ -5,7 +5,7 @@ use farmhand_protocol::farm::{FarmEvent, JobDetail};
 use jiff::{SignedDuration, Timestamp};
 
 use super::model::Outcome;
-use super::{Act, Command, JobSort, Link, Model, NodeSort, Screen, Snapshot, Target, Tone, undo};
+use super::{Act, Command, JobSort, Link, Model, NodeSort, Snapshot, Target, Tone, job, node_screen, undo};
 
 /// How long a row tells how an act on it went.
 const SHOWN: SignedDuration = SignedDuration::from_secs(4);
@@ -37,15 +37,10 @@ pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
         FarmSignal::Event(event) => {
             let about = match &event {
                 FarmEvent::Batch { batch } => Some(batch.job),
-                FarmEvent::Job { job } => Some(job.id),
                 _ => None,
             };
-            if let Some(Screen::Details(details)) = model.screens.last_mut()
-                && details.job.is_some()
-                && details.job == about
-            {
-                details.stale = true;
-            }
+            job::heard(model, &event);
+            node_screen::heard(model, &event);
             let now = model.now;
             let changed = model.newest_mut().apply(event, now);
             if model.behind.is_some() {
@@ -59,6 +54,9 @@ pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
             model.dirty.jobs |= changed.jobs || (changed.some_job && any_job);
             model.dirty.nodes |= changed.nodes || (changed.some_node && any_node);
             model.dirty.batches |= of_selected;
+            if changed.batches {
+                job::sync(model);
+            }
             if changed.notes && model.events_back > 0 {
                 model.events_back += 1; // What is being read stays where it is.
             }
@@ -107,6 +105,7 @@ pub(crate) fn farm_loaded(
             let now = model.now;
             model.newest_mut().take(*snapshot, now);
             model.settle_all();
+            job::farm_loaded(model);
             read_selected_job(model)
         }
         Err(error) => {
@@ -118,13 +117,16 @@ pub(crate) fn farm_loaded(
 
 /// Reads the selected job's batches where they were not read since the last reset.
 pub(crate) fn read_selected_job(model: &mut Model) -> Vec<Command> {
-    match model.jobs.selected() {
-        Some(job) if model.farm.read.insert(*job) => vec![Command::LoadJob { job: *job }],
+    match model.jobs.selected().copied() {
+        Some(job) if model.farm.read.insert(job) => {
+            job::asked(model, job);
+            vec![Command::LoadJob { job }]
+        }
         _ => Vec::new(),
     }
 }
 
-pub(crate) fn job_loaded(model: &mut Model, detail: &JobDetail) {
+pub(crate) fn job_loaded(model: &mut Model, detail: &JobDetail) -> Vec<Command> {
     if let Some(behind) = &mut model.behind {
         behind.farm.take_detail(detail);
     }
@@ -132,11 +134,7 @@ pub(crate) fn job_loaded(model: &mut Model, detail: &JobDetail) {
     if model.jobs.selected() == Some(&detail.job.id) {
         model.settle_batches();
     }
-    if let Some(Screen::Details(details)) = model.screens.last_mut()
-        && details.job == Some(detail.job.id)
-    {
-        details.fill(detail);
-    }
+    job::job_loaded(model, detail)
 }
 
 /// The act under way can be taken back.

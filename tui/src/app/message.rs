@@ -2,11 +2,11 @@
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use farmhand_client::FarmSignal;
-use farmhand_protocol::farm::{JobDetail, JobView};
-use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
+use farmhand_protocol::farm::{BatchView, FrameView, JobDetail, JobView, OutputView, Page, Why};
+use farmhand_protocol::{BatchId, Frame, FrameSet, JobId, NodeId};
 use jiff::Timestamp;
 
-use super::Snapshot;
+use super::{Snapshot, WhySubject};
 use crate::new_job::NewJob;
 
 /// Something happened.
@@ -29,6 +29,27 @@ pub(crate) enum Msg {
     JobLoaded {
         job: JobId,
         result: Result<Box<JobDetail>, String>,
+    },
+    /// Answer to [`Command::LoadOutput`].
+    OutputLoaded {
+        job: JobId,
+        result: Result<Box<OutputView>, String>,
+    },
+    /// Answer to [`Command::LoadWhy`].
+    WhyLoaded {
+        subject: WhySubject,
+        result: Result<Why, String>,
+    },
+    /// Answer to [`Command::LoadHistory`].
+    HistoryLoaded {
+        node: NodeId,
+        cursor: Option<String>,
+        result: Result<Page<BatchView>, String>,
+    },
+    /// Answer to [`Command::LoadFrame`].
+    FrameLoaded {
+        job: JobId,
+        result: Result<Option<Box<FrameView>>, String>,
     },
     /// Answer to [`Command::Act`].
     Acted {
@@ -85,6 +106,28 @@ pub(crate) enum Command {
     },
     LoadJob {
         job: JobId,
+    },
+    /// What has come of a job, and its last frames.
+    LoadOutput {
+        job: JobId,
+        newest: usize,
+    },
+    LoadFrame {
+        job: JobId,
+        frame: Frame,
+    },
+    LoadWhy {
+        subject: WhySubject,
+    },
+    /// Batches of a node: the newest, or those before `cursor`.
+    LoadHistory {
+        node: NodeId,
+        cursor: Option<String>,
+        limit: usize,
+    },
+    /// Shows a folder in the desktop's file manager.
+    OpenFolder {
+        path: String,
     },
     Act {
         generation: u64,

@@ -14,12 +14,14 @@ mod finding_tests;
 pub(crate) mod fixture;
 mod form;
 mod help;
+mod job;
 mod keys;
 mod layout;
 mod live;
 mod message;
 mod model;
 mod mouse;
+mod node_screen;
 mod palette;
 mod prompt;
 mod queue;
@@ -34,6 +36,7 @@ mod undo;
 mod update;
 #[cfg(test)]
 mod update_tests;
+mod why;
 
 pub(crate) use act::availability;
 pub(crate) use cursor::Cursor;
@@ -43,14 +46,19 @@ pub(crate) use dialog::Dialog;
 pub(crate) use filter::Filter;
 pub(crate) use form::{Field, SubmitForm, expand};
 pub(crate) use help::Help;
+pub(crate) use job::{
+    FrameMap, Grid, JobLayout, JobPanel, JobScreen, Shade, frame_at_cursor, legend, legend_entry,
+};
 pub(crate) use keys::{Action, Chord, Context, Found, Keymap};
 pub(crate) use layout::{Layout, MIN_SIZE, Panel, Shares, Table, visible_rows};
 pub(crate) use live::{hear, settle};
 pub(crate) use message::{Act, Command, Leave, Msg, PathHit, Target};
 pub(crate) use model::{Link, Model, Overlay, Screen, Stage, Tone, Typed};
+pub(crate) use node_screen::NodeScreen;
 pub(crate) use palette::Palette;
 pub(crate) use prompt::Prompt;
 pub(crate) use rows::Shown;
 pub(crate) use search::Search;
 pub(crate) use sort::{BatchSort, JobSort, NodeSort, Sort, SortColumn};
 pub(crate) use update::{leave_at_once, update};
+pub(crate) use why::{Subject as WhySubject, WhyPage};

@@ -11,9 +11,9 @@ use ratatui::layout::Size;
 use super::data::Changed;
 use super::undo::Undo;
 use super::{
-    Act, BatchSort, Chord, Context, Cursor, Details, Dialog, Farm, Help, JobSort, Keymap, Layout, NodeEntry,
-    NodeRow, NodeSort, Palette, Panel, Prompt, Search, Shares, Shown, SubmitForm, Table, Target,
-    visible_rows,
+    Act, BatchSort, Chord, Context, Cursor, Details, Dialog, Farm, Help, JobScreen, JobSort, Keymap, Layout,
+    NodeEntry, NodeRow, NodeScreen, NodeSort, Palette, Panel, Prompt, Search, Shares, Shown, SubmitForm,
+    Table, Target, WhyPage, visible_rows,
 };
 
 /// A whole screen. The last of the model's stack is shown; `esc` goes one back.
@@ -21,6 +21,9 @@ use super::{
 pub(crate) enum Screen {
     Farm,
     Submit,
+    Job(Box<JobScreen>),
+    Node(Box<NodeScreen>),
+    Why(WhyPage),
     Details(Details),
     Help(Help),
 }
@@ -216,6 +219,21 @@ impl Model {
         self.screens.last().unwrap_or(&Screen::Farm)
     }
 
+    /// The job screen, where it is on top.
+    pub(crate) fn job_screen(&self) -> Option<&JobScreen> {
+        match self.screen() {
+            Screen::Job(screen) => Some(screen),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn job_screen_mut(&mut self) -> Option<&mut JobScreen> {
+        match self.screens.last_mut() {
+            Some(Screen::Job(screen)) => Some(screen),
+            _ => None,
+        }
+    }
+
     /// Where keys go.
     pub(crate) fn context(&self) -> Context {
         match (&self.overlay, self.screen()) {
@@ -225,6 +243,9 @@ impl Model {
             (Some(Overlay::Palette(_)), _) => Context::Palette,
             (None, Screen::Farm) => Context::Farm,
             (None, Screen::Submit) => Context::Form,
+            (None, Screen::Job(_)) => Context::Job,
+            (None, Screen::Node(_)) => Context::Node,
+            (None, Screen::Why(_)) => Context::Why,
             (None, Screen::Details(_)) => Context::Details,
             (None, Screen::Help(_)) => Context::Help,
         }
@@ -276,7 +297,11 @@ impl Model {
     }
 
     pub(crate) fn selected_node(&self) -> Option<&NodeEntry> {
-        self.farm.nodes.get(&self.nodes.selected()?.address)
+        let address = match self.screen() {
+            Screen::Node(screen) => &screen.address,
+            _ => &self.nodes.selected()?.address,
+        };
+        self.farm.nodes.get(address)
     }
 
     /// A number that no other question has had.
@@ -353,5 +378,6 @@ impl Model {
         self.settle_nodes();
         let most = self.farm.notes.len().saturating_sub(self.visible(Panel::Events));
         self.events_back = self.events_back.min(most);
+        super::job::sync(self);
     }
 }

@@ -11,7 +11,7 @@ use super::search::{on_search, type_in_search};
 use super::submit::{on_form, type_in_form};
 use super::{
     Action, Chord, Command, Context, Found, Leave, Model, Msg, Stage, Tone, Typed, details, farm_screen,
-    help, live, mouse, palette, submit, undo,
+    help, job, live, mouse, node_screen, palette, submit, undo, why,
 };
 
 /// Changes the model as the message says.
@@ -30,7 +30,10 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
                 model.toast = None;
             }
             model.outcomes.retain(|_, outcome| outcome.until > now);
-            return details::refresh_details(model);
+            let mut commands = job::refresh(model);
+            commands.extend(node_screen::refresh(model));
+            commands.extend(why::refresh(model));
+            return commands;
         }
         Msg::Signal(signal) => {
             let mut commands = live::hear(model, signal);
@@ -39,9 +42,15 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
         }
         Msg::FarmLoaded { generation, result } => return live::farm_loaded(model, generation, result),
         Msg::JobLoaded { job, result } => match result {
-            Ok(detail) => live::job_loaded(model, &detail),
+            Ok(detail) => return live::job_loaded(model, &detail),
             Err(error) => model.say(Tone::Bad, format!("{job}: {error}")),
         },
+        Msg::OutputLoaded { job, result } => job::output_loaded(model, job, result),
+        Msg::WhyLoaded { subject, result } => why::loaded(model, subject, result),
+        Msg::HistoryLoaded { node, cursor, result } => {
+            node_screen::loaded(model, node, cursor.as_deref(), result);
+        }
+        Msg::FrameLoaded { job, result } => job::frame_loaded(model, job, result),
         Msg::Acted {
             generation,
             target,
@@ -97,6 +106,9 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
     }
     match context {
         Context::Farm => farm_screen::on_farm(model, action),
+        Context::Job => job::on_job(model, action),
+        Context::Node => node_screen::on_node(model, action),
+        Context::Why => why::on_why(model, action),
         Context::Details => details::on_details(model, action),
         Context::Help => help::on_help(model, action),
         Context::Dialog => on_dialog(model, action),
@@ -117,9 +129,14 @@ fn on_text(model: &mut Model, context: Context, key: KeyEvent) -> Vec<Command> {
         Context::Form => type_in_form(model, key),
         Context::Search => type_in_search(model, key),
         Context::Palette => type_in_palette(model, key),
-        Context::Farm | Context::Details | Context::Help | Context::Moving | Context::Everywhere => {
-            Vec::new()
-        }
+        Context::Farm
+        | Context::Job
+        | Context::Node
+        | Context::Why
+        | Context::Details
+        | Context::Help
+        | Context::Moving
+        | Context::Everywhere => Vec::new(),
     }
 }
 

@@ -13,7 +13,7 @@ use farmhand_client::FarmAddress;
 use farmhand_observe::LogArgs;
 use farmhand_orchestrator::{Discover, Webhook};
 use farmhand_protocol::farm::Existing;
-use farmhand_protocol::{BatchId, Device, FrameSet, IdError, JobId, RenderSettings};
+use farmhand_protocol::{BatchId, Device, Frame, FrameSet, IdError, JobId, RenderSettings};
 
 /// A Blender render farm in a terminal.
 ///
@@ -211,6 +211,13 @@ Examples:
     },
     /// List nodes and what they do.
     Nodes(NodesArgs),
+    /// Show one node: what it is, what it renders, and its last batches.
+    Node {
+        /// The node's name, id or address.
+        node: String,
+        #[command(flatten)]
+        print: PrintArgs,
+    },
     /// Cancel a job or a batch. Frames that are delivered stay.
     #[command(
         after_help = "Examples:\n  farmhand cancel j7\n  farmhand cancel j7 --frames 100-250\n  farmhand cancel b12"
@@ -266,10 +273,16 @@ Examples:
         /// The node's name, id or address.
         node: String,
     },
-    /// Tell why a job waits, failed, or goes where it goes.
+    /// Tell why a job, a frame, a batch or a node waits or failed, what shows it, and what to do.
+    #[command(
+        after_help = "Examples:\n  farmhand why j7\n  farmhand why j7 --frame 142\n  farmhand why b12\n  farmhand why rtx-04"
+    )]
     Why {
-        /// Which job.
-        id: JobId,
+        /// A job (j7), a batch (b12), or a node's name, id or address.
+        what: String,
+        /// Only this frame of the job.
+        #[arg(long, allow_hyphen_values = true)]
+        frame: Option<Frame>,
         #[command(flatten)]
         print: PrintArgs,
     },

@@ -1,4 +1,4 @@
-//! `jobs`, `job`, `why`: how work stands.
+//! `jobs`, `job`: how work stands.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -208,14 +208,6 @@ pub(crate) fn counts(job: &JobView) -> String {
     .map(|(count, word)| format!("{count} {word}"))
     .collect::<Vec<_>>()
     .join(", ")
-}
-
-pub(crate) async fn why(farm: &FarmClient, id: JobId, as_json: bool) -> Result<()> {
-    let why = farm.why(id).await?;
-    if as_json {
-        return Ok(print::json(&why)?);
-    }
-    Ok(print::text(&(why.reasons.join("\n") + "\n"))?)
 }
 
 fn local(at: Timestamp) -> String {

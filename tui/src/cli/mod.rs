@@ -16,6 +16,7 @@ mod shell;
 mod submit;
 mod token;
 mod watch;
+mod why;
 
 pub(crate) use args::{Common, DashboardArgs, HostArgs};
 pub use run::main;

@@ -1,9 +1,9 @@
-//! `nodes`, `drain`, `undrain`: the machines.
+//! `nodes`, `node`, `drain`, `undrain`: the machines.
 
 use color_eyre::eyre::{Result, eyre};
 use farmhand_client::FarmClient;
 use farmhand_protocol::NodeId;
-use farmhand_protocol::farm::NodeView;
+use farmhand_protocol::farm::{BatchView, NodeView};
 
 use super::args::NodesArgs;
 use super::print;
@@ -73,6 +73,82 @@ fn row(node: &NodeView) -> Vec<String> {
         format!("{:.1}", node.frames_per_minute),
         node.address.clone(),
         node.problem.clone().unwrap_or_default(),
+    ]
+}
+
+/// Batches of a node that are shown.
+const HISTORY: usize = 20;
+
+pub(crate) async fn show(farm: &FarmClient, text: &str, as_json: bool) -> Result<()> {
+    let id = find(farm, text).await?;
+    let nodes = farm.nodes().await?;
+    let node = nodes.into_iter().find(|node| node.id == Some(id));
+    let node = node.ok_or_else(|| eyre!("there is no node {text}; `farmhand nodes` lists them"))?;
+    let batches = farm.node_batches(id, None, HISTORY).await?.items;
+    if as_json {
+        return Ok(print::json(
+            &serde_json::json!({ "node": node, "batches": batches }),
+        )?);
+    }
+    let mut said = describe(&node);
+    if !batches.is_empty() {
+        let rows: Vec<Vec<String>> = batches.iter().map(batch_row).collect();
+        let titles = ["BATCH", "JOB", "FRAMES", "STATE", "DONE", "S/FRAME", "NOTE"];
+        said.push('\n');
+        said.push_str(&print::table(&titles, &[4, 5], &rows));
+    }
+    Ok(print::text(&said)?)
+}
+
+fn describe(node: &NodeView) -> String {
+    let hardware = &node.hardware;
+    let mut lines = vec![
+        (
+            "node",
+            format!("{}  {}", node.name, words::node_state(node.state)),
+        ),
+        ("address", node.address.clone()),
+    ];
+    lines.extend(node.problem.clone().map(|problem| ("problem", problem)));
+    lines.push((
+        "processor",
+        format!("{} ({} threads)", hardware.cpu, hardware.threads),
+    ));
+    lines.push(("memory", words::bytes(hardware.memory_bytes)));
+    lines.extend(hardware.gpus.iter().map(|gpu| ("gpu", gpu.clone())));
+    for engine in &node.engines {
+        let devices: Vec<&str> = engine.devices.iter().map(|device| device.name()).collect();
+        let denoiser = if engine.denoiser {
+            "denoises"
+        } else {
+            "no denoiser"
+        };
+        let said = format!(
+            "{}  {}  {denoiser}  {}",
+            engine.version,
+            devices.join(" "),
+            engine.path
+        );
+        lines.push(("blender", said));
+    }
+    lines.push(("slots", node.slots.to_string()));
+    lines.push(("tags", node.tags.join(" ")));
+    lines.push(("agent", node.version.clone()));
+    let lines = lines
+        .into_iter()
+        .map(|(label, value)| format!("{label:<10}{value}\n"));
+    lines.collect()
+}
+
+fn batch_row(batch: &BatchView) -> Vec<String> {
+    vec![
+        batch.id.to_string(),
+        batch.job.to_string(),
+        batch.frames.to_string(),
+        words::batch_state(batch.state).to_owned(),
+        format!("{}/{}", batch.delivered.len(), batch.frames.len()),
+        batch.mean_frame_ms.map_or_else(|| "-".to_owned(), words::seconds),
+        batch.note.clone().unwrap_or_default(),
     ]
 }
 

@@ -8,7 +8,7 @@ use color_eyre::eyre::{Result, WrapErr};
 use farmhand_client::CallError;
 
 use super::args::{Cli, Verb};
-use super::{care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token};
+use super::{care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token, why};
 use crate::dashboard;
 use crate::place::{self, Place};
 use crate::scene::BadScene;
@@ -73,6 +73,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Jobs(print) => jobs::list(&farm()?, print.json).await,
         Verb::Job { id, print } => jobs::show(&farm()?, id, print.json).await,
         Verb::Nodes(args) => nodes::list(&farm()?, &args).await,
+        Verb::Node { node, print } => nodes::show(&farm()?, &node, print.json).await,
         Verb::Cancel(args) => control::cancel(&farm()?, args).await,
         Verb::Retry(args) => control::retry(&farm()?, args).await,
         Verb::Verify { id, print } => control::verify(&farm()?, id, print.json).await,
@@ -82,7 +83,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Fetch { id, dir, wait } => fetch::fetch(&farm()?, id, dir, wait).await,
         Verb::Drain { node, now } => nodes::drain(&farm()?, &node, now).await,
         Verb::Undrain { node } => nodes::undrain(&farm()?, &node).await,
-        Verb::Why { id, print } => jobs::why(&farm()?, id, print.json).await,
+        Verb::Why { what, frame, print } => why::why(&farm()?, &what, frame, print.json).await,
         Verb::Info(print) => info::info(&cli.common, cli.dashboard.config, print.json).await,
         Verb::Token { show } => token::token(&Place::new(cli.common.data.clone())?, show),
         Verb::Completions { shell } => shell::completions(shell),

@@ -5,6 +5,7 @@ use farmhand_protocol::farm::{ChangeJob, FrameState, JobDetail};
 use farmhand_protocol::{FrameSet, JobId};
 use tokio::sync::mpsc::Sender;
 
+use super::look_up::look_up;
 use super::paths;
 use crate::app::{Act, Command, Msg, Snapshot};
 use crate::new_job::{NewJob, default_frames, head_of};
@@ -82,8 +83,7 @@ async fn answer(command: Command, farm: &FarmClient, inbox: &Sender<Msg>) -> Opt
             }
         }
         Command::Submit { generation, job } => submit(generation, *job, farm, inbox).await,
-        // The loop itself does these.
-        Command::Suspend | Command::Quit(_) => return None,
+        command => return look_up(command, farm).await,
     })
 }
 

@@ -2,6 +2,7 @@
 //! when something changed. Must not decide what a key means or how anything looks.
 
 mod carry;
+mod look_up;
 mod open;
 mod paths;
 mod run;

@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use super::{Look, details, farm, footer, form, help, overlay, palette};
+use super::{Look, details, farm, footer, form, help, job, node, overlay, palette, why};
 use crate::app::{MIN_SIZE, Model, Screen};
 
 /// Draws the model.
@@ -37,6 +37,18 @@ fn draw_screen(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Op
             None
         }
         Screen::Submit => form::draw(model, look, area, buffer),
+        Screen::Job(screen) => {
+            job::draw(model, screen, look, area, buffer);
+            None
+        }
+        Screen::Node(screen) => {
+            node::draw(model, screen, look, area, buffer);
+            None
+        }
+        Screen::Why(page) => {
+            why::draw(page, look, area, buffer);
+            None
+        }
         Screen::Details(page) => {
             details::draw(model, page, look, area, buffer);
             None

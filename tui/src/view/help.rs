@@ -10,10 +10,11 @@ use super::frame::{line_of, panel};
 use super::text::{fit, wrap};
 use crate::app::{Context, Help, Keymap, Model, Screen};
 
-const STATES: [&str; 6] = [
+const STATES: [&str; 7] = [
     "jobs     · wait   ▶ run   ‖ paused   ✓ done   ✗ fail   – cancel",
     "nodes    … connect   ○ idle   ▶ render   ◌ drain   ! unfit   ✗ lost",
     "batches  ▒ sent   ▶ run   ✓ done   ✗ fail, lost   – cancel, ended (the rest was taken back)",
+    "frames   █ done   ▶ render   ▒ sent   · wait   ↻ retry   ✗ fail   – cancel",
     "bar      █ delivered   ▒ rendering   ░ open   – cancelled   ✗ failed",
     "",
     "A job's pictures are in its output folder (enter on the job names it); delivered frames stay whatever you press.",

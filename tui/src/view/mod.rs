@@ -10,8 +10,10 @@ mod form;
 mod frame;
 mod header;
 mod help;
+mod job;
 mod jobs;
 mod look;
+mod node;
 mod nodes;
 mod overlay;
 mod palette;
@@ -23,6 +25,7 @@ mod table;
 mod terminals;
 mod text;
 mod theme;
+mod why;
 
 pub(crate) use columns::column_titles;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use farmhand_protocol::farm::{NodeState, NodeView, SlotView};
+use farmhand_protocol::farm::{MovedFrames, NodeState, NodeView, SlotView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -102,8 +102,11 @@ fn note(node: &NodeEntry, slot: Option<&SlotView>, model: &Model) -> Option<Stri
     match view.state {
         NodeState::Lost => {
             let seen = seen.unwrap_or_else(|| "never seen".to_owned());
-            let problem = view.problem.as_deref().map(|problem| format!(": {problem}"));
-            Some(seen + &problem.unwrap_or_default())
+            let more = match view.moved.as_slice() {
+                [] => view.problem.as_deref().map(|problem| format!(": {problem}")),
+                moved => Some(format!("  {}", moved_words(moved))),
+            };
+            Some(seen + &more.unwrap_or_default())
         }
         NodeState::Connecting | NodeState::Unfit => {
             Some(view.problem.clone().unwrap_or_else(|| "no answer yet".to_owned()))
@@ -111,6 +114,21 @@ fn note(node: &NodeEntry, slot: Option<&SlotView>, model: &Model) -> Option<Stri
         _ if slot.is_some() && silent.is_some_and(|seconds| seconds >= STALE) => seen,
         _ => None,
     }
+}
+
+/// Where a lost node's frames went: `j7 b11 -> re-queued to rtx-02`.
+pub(super) fn moved_words(moved: &[MovedFrames]) -> String {
+    let said: Vec<String> = moved
+        .iter()
+        .map(|moved| match &moved.to {
+            Some(node) => format!(
+                "{} {} f{} -> re-queued to {node}",
+                moved.job, moved.batch, moved.frames
+            ),
+            None => format!("{} {} f{} -> waits again", moved.job, moved.batch, moved.frames),
+        })
+        .collect();
+    said.join(", ")
 }
 
 /// A row with words behind name and state.
@@ -253,7 +271,7 @@ fn slot_content(column: &Fitted<Key>, slot: &SlotView, look: Look) -> Cell {
 }
 
 /// How far the frame is: a bar and a number where Blender tells, else what goes on in words.
-fn gauge(slot: &SlotView, width: usize, look: Look) -> Cell {
+pub(super) fn gauge(slot: &SlotView, width: usize, look: Look) -> Cell {
     let progress = &slot.progress;
     let far = match (progress.sample, progress.samples, progress.remaining_ms) {
         (Some(sample), Some(samples), _) if samples > 0 => Some((u64::from(sample), u64::from(samples))),

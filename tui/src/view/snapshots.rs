@@ -8,13 +8,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, draw, frame};
-use crate::app::fixture::{busy, empty, silent};
+use crate::app::fixture::{busy, empty, job_screen, node_screen, silent, why_page};
 use crate::app::{Act, Command, Model, Msg, Target, update};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use farmhand_client::FarmSignal;
+use farmhand_protocol::{Cause, Failure, FailureKind};
 use std::time::Duration;
 
-fn picture(model: &Model, colour: bool) -> String {
+pub(super) fn picture(model: &Model, colour: bool) -> String {
     let backend = TestBackend::new(model.size.width, model.size.height);
     let mut terminal = Terminal::new(backend).unwrap();
     terminal
@@ -23,7 +24,7 @@ fn picture(model: &Model, colour: bool) -> String {
     terminal.backend().to_string()
 }
 
-fn press(model: &mut Model, keys: &str) {
+pub(super) fn press(model: &mut Model, keys: &str) {
     for letter in keys.chars() {
         let code = match letter {
             '\n' => KeyCode::Enter,
@@ -211,15 +212,59 @@ fn states_are_told_apart_without_colours() {
     }
 }
 
+/// Every kind of failure in the words of the page, the command line and the log's hint.
+#[test]
+fn causes_of_every_kind_of_failure() {
+    let said: Vec<String> = FailureKind::ALL
+        .into_iter()
+        .map(|kind| {
+            let message = match kind {
+                FailureKind::MissingFiles => {
+                    "files that the scene names are missing: //textures/wood.png (add them, or render all the \
+                     same with --allow-missing)"
+                }
+                FailureKind::UnsupportedVersion => {
+                    "the scene was written by Blender 5.0 and this node has only older ones (3.4.1); add that \
+                     Blender, or render all the same with --allow-older-blender"
+                }
+                FailureKind::DeviceMissing => {
+                    "the device optix was asked for, and this node has none that Blender can use"
+                }
+                FailureKind::BlenderKilled => {
+                    "Blender was ended by SIGKILL in the frame; the machine may be out of memory"
+                }
+                _ => "what the node said",
+            };
+            let cause = Cause::of(&Failure::new(kind, message));
+            format!("{kind:?}\n{}", crate::causes::text(&[cause]))
+        })
+        .collect();
+    assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn why_80x24() {
+    assert_snapshot!(picture(&why_page(80, 24), true));
+}
+
+#[test]
+fn why_60x20_scrolled() {
+    let mut model = why_page(60, 20);
+    press(&mut model, "jjj");
+    assert_snapshot!(picture(&model, true));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn no_size_and_no_row_of_keys_makes_it_panic(
-        width in 0_u16..=300, height in 0_u16..=300, keys in "[a-zA-Z0-9?:/!\u{1b}\n ]{0,16}", known in 0..3,
+        width in 0_u16..=300, height in 0_u16..=300, keys in "[a-zA-Z0-9?:/!\u{1b}\n +-]{0,16}", known in 0..5,
     ) {
         let mut model = match known {
             0 => silent(width, height),
             1 => empty(width, height),
+            2 => job_screen(width, height),
+            3 => node_screen(width, height),
             _ => busy(width, height),
         };
         let paint = |model: &Model, look: Look| {

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 
 use super::Look;
 use super::table::{Cell, cell};
-use crate::app::{Model, Target};
+use crate::app::{Model, Shade, Target};
 
 /// A state as it is shown.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,21 @@ pub(crate) fn acting(model: &Model, target: &Target, look: Look) -> Option<Cell>
     } else {
         cell("✗ refused", look.bad())
     })
+}
+
+/// A frame in the map. Its word is [`Shade::word`].
+pub(crate) fn frame(shade: Shade, look: Look) -> Shown {
+    let (mark, style) = match shade {
+        Shade::Delivered => ("█", look.good()),
+        Shade::Rendering => ("▶", look.active()),
+        Shade::Sent => ("▒", look.wait()),
+        Shade::Waiting => ("·", look.faint()),
+        Shade::Retry => ("↻", look.warn()),
+        Shade::Failed => ("✗", look.bad()),
+        Shade::Cancelled => ("–", look.faint()),
+    };
+    let word = shade.word();
+    Shown { mark, word, style }
 }
 
 pub(crate) fn weight(weight: Weight, look: Look) -> Shown {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod scheduling;
+mod why;
 mod world;
 
 use std::collections::BTreeSet;

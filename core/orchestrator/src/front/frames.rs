@@ -19,6 +19,8 @@ pub(crate) struct FrameFilter {
     limit: Option<usize>,
     /// Only those in this state.
     state: Option<FrameState>,
+    /// Only these.
+    frames: Option<FrameSet>,
 }
 
 /// A file of a delivered frame, opened.
@@ -34,7 +36,11 @@ impl Front {
         let asked = self
             .inbox()
             .ask(move |farm, _| {
-                let all = farm.job(id)?.frames.frames();
+                let of_job = farm.job(id)?.frames.frames();
+                let all = match &filter.frames {
+                    Some(wanted) => &wanted.intersection(of_job),
+                    None => of_job,
+                };
                 let from = filter
                     .cursor
                     .and_then(|cursor| all.position(cursor))

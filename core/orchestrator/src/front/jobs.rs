@@ -1,12 +1,15 @@
 //! Jobs and their batches.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use farmhand_engine::Command;
-use farmhand_protocol::farm::{BatchView, ChangeJob, JobDetail, JobState, JobView, Page, SubmitJob, Why};
-use farmhand_protocol::{BatchId, FrameSet, JobId};
+use farmhand_protocol::farm::{
+    BatchView, ChangeJob, JobDetail, JobState, JobView, OutputView, Page, SubmitJob, Why,
+};
+use farmhand_protocol::{BatchId, Cause, Frame, FrameSet, JobId, NodeId};
 
-use super::{Front, FrontError, page, unknown_job};
+use super::{Front, FrontError, LONGEST_PAGE, PAGE, off_thread, page, unknown_job};
 use crate::submissions::SubmitError;
 
 /// Which jobs a list shows.
@@ -23,6 +26,22 @@ pub(crate) struct JobFilter {
     /// Part of the name, in any case.
     name: Option<String>,
 }
+
+/// Which batches a list shows.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+pub(crate) struct BatchFilter {
+    /// Only older ones than this: the `next` of the page before.
+    cursor: Option<BatchId>,
+    /// Entries of the page; 500 without it, 2000 at most.
+    limit: Option<usize>,
+    /// Only those on this node.
+    node: Option<NodeId>,
+    /// Only those of this job.
+    job: Option<JobId>,
+}
+
+/// Frames that are named of a job's output where the caller does not say.
+const NEWEST: usize = 60;
 
 /// A caller may wait so long for a job's end in one call.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
@@ -85,9 +104,52 @@ impl Front {
         detail.ok_or_else(|| unknown_job(id))
     }
 
-    pub(crate) async fn why(&self, id: JobId) -> Result<Why, FrontError> {
-        let why = self.inbox().ask(move |farm, now| farm.why(id, now)).await?;
-        why.ok_or_else(|| unknown_job(id))
+    /// Why a job waits or failed; with `frame` that frame of it.
+    pub(crate) async fn why(&self, id: JobId, frame: Option<Frame>) -> Result<Why, FrontError> {
+        let Some(frame) = frame else {
+            let why = self.inbox().ask(move |farm, now| farm.why(id, now)).await?;
+            return why.ok_or_else(|| unknown_job(id));
+        };
+        self.job_view(id)?;
+        let asked = self
+            .inbox()
+            .ask(move |farm, now| farm.causes_of_frame(id, frame, now));
+        let causes = asked.await?;
+        let causes = causes.ok_or_else(|| FrontError::Unknown(format!("frame {frame} in job {id}")))?;
+        Ok(in_words(causes))
+    }
+
+    /// Why a batch went where it went, and how it ended.
+    pub(crate) async fn why_batch(&self, id: BatchId) -> Result<Why, FrontError> {
+        let causes = self.inbox().ask(move |farm, _| farm.causes_of_batch(id)).await?;
+        let causes = causes.ok_or_else(|| FrontError::Unknown(format!("batch {id}")))?;
+        Ok(in_words(causes))
+    }
+
+    /// Batches, newest first.
+    pub(crate) async fn batches(&self, filter: BatchFilter) -> Result<Page<BatchView>, FrontError> {
+        let limit = filter.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
+        let asked = self.inbox().ask(move |farm, _| {
+            farm.batch_views(filter.cursor, limit + 1, |batch| {
+                filter.node.is_none_or(|node| batch.node == node)
+                    && filter.job.is_none_or(|job| batch.job == job)
+            })
+        });
+        let found = asked.await?;
+        Ok(page(
+            found.iter(),
+            Some(limit),
+            |batch| BatchView::clone(batch),
+            |batch| batch.id.to_string(),
+        ))
+    }
+
+    /// What has come of a job: its files together, and the frames that were delivered last.
+    pub(crate) async fn output(&self, id: JobId, newest: Option<usize>) -> Result<OutputView, FrontError> {
+        let job = self.job_view(id)?;
+        let newest = newest.unwrap_or(NEWEST).min(PAGE);
+        let deliveries = Arc::clone(&self.0.deliveries);
+        off_thread(move || Ok(deliveries.summary(id, job.output, newest)?)).await
     }
 
     pub(crate) async fn change_job(&self, id: JobId, change: ChangeJob) -> Result<JobView, FrontError> {
@@ -143,5 +205,13 @@ impl Front {
             .retry(Command::RetryBatch(id), Some(job))
             .await?;
         self.batch(id).await
+    }
+}
+
+/// Causes, and the same as lines of words.
+pub(super) fn in_words(causes: Vec<Cause>) -> Why {
+    Why {
+        reasons: causes.iter().map(|cause| cause.title.clone()).collect(),
+        causes,
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use farmhand_engine::Command;
 use farmhand_protocol::NodeId;
-use farmhand_protocol::farm::{NodeState, NodeView, Page};
+use farmhand_protocol::farm::{NodeState, NodeView, Page, Why};
 use jiff::Timestamp;
 
+use super::jobs::in_words;
 use super::{Front, FrontError, page};
 use crate::address::agent_address;
 use crate::inbox::CommandError;
@@ -50,6 +51,16 @@ impl Front {
             |(_, node)| NodeView::clone(node),
             |(key, _)| (*key).clone(),
         )
+    }
+
+    /// Why a node renders nothing, or what it renders.
+    pub(crate) async fn why_node(&self, id: NodeId) -> Result<Why, FrontError> {
+        let causes = self
+            .inbox()
+            .ask(move |farm, now| farm.causes_of_node(id, now))
+            .await?;
+        let causes = causes.ok_or_else(|| FrontError::Unknown(format!("node {id}")))?;
+        Ok(in_words(causes))
     }
 
     pub(crate) async fn add_node(&self, address: &str) -> Result<(), FrontError> {

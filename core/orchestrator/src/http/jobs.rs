@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use farmhand_engine::Command;
 use farmhand_http::{Json, JsonOrDefault, Path, Query};
 use farmhand_protocol::farm::{
-    BatchView, ChangeJob, ChooseFrames, FrameView, JobDetail, JobView, Page, SubmitJob, Verification, Why,
+    BatchView, ChangeJob, ChooseFrames, FrameView, JobDetail, JobView, OutputView, Page, SubmitJob,
+    Verification, Why,
 };
 use farmhand_protocol::{BatchId, Frame, JobId, TreePath};
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 
-use crate::front::{FrameFilter, Front, FrontError, JobFilter, Picture};
+use crate::front::{BatchFilter, FrameFilter, Front, FrontError, JobFilter, Picture};
 use crate::metrics::Way;
 
 pub(super) async fn list(State(front): State<Front>, Query(filter): Query<JobFilter>) -> Json<Page<JobView>> {
@@ -125,8 +126,48 @@ pub(super) async fn make_films(
     Ok(Json(front.make_films(id).await?))
 }
 
-pub(super) async fn why(State(front): State<Front>, Path(id): Path<JobId>) -> Result<Json<Why>, FrontError> {
-    Ok(Json(front.why(id).await?))
+/// Query of a reason.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub(super) struct WhichFrame {
+    /// Only this one.
+    frame: Option<Frame>,
+}
+
+pub(super) async fn why(
+    State(front): State<Front>,
+    Path(id): Path<JobId>,
+    Query(WhichFrame { frame }): Query<WhichFrame>,
+) -> Result<Json<Why>, FrontError> {
+    Ok(Json(front.why(id, frame).await?))
+}
+
+/// Query of a job's output.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub(super) struct HowMany {
+    /// How many of the frames that were delivered last are named.
+    newest: Option<usize>,
+}
+
+pub(super) async fn output(
+    State(front): State<Front>,
+    Path(id): Path<JobId>,
+    Query(HowMany { newest }): Query<HowMany>,
+) -> Result<Json<OutputView>, FrontError> {
+    Ok(Json(front.output(id, newest).await?))
+}
+
+pub(super) async fn batches(
+    State(front): State<Front>,
+    Query(filter): Query<BatchFilter>,
+) -> Result<Json<Page<BatchView>>, FrontError> {
+    Ok(Json(front.batches(filter).await?))
+}
+
+pub(super) async fn why_batch(
+    State(front): State<Front>,
+    Path(id): Path<BatchId>,
+) -> Result<Json<Why>, FrontError> {
+    Ok(Json(front.why_batch(id).await?))
 }
 
 pub(super) async fn frames(

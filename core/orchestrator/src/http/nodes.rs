@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use farmhand_http::{Json, JsonOrDefault, Path, Query};
 use farmhand_protocol::NodeId;
-use farmhand_protocol::farm::{AddNode, DrainNode, NodeView, Page};
+use farmhand_protocol::farm::{AddNode, DrainNode, NodeView, Page, Why};
 
 use crate::front::{Front, FrontError, NodeFilter};
 
@@ -13,6 +13,10 @@ pub(super) async fn list(
     Query(filter): Query<NodeFilter>,
 ) -> Json<Page<NodeView>> {
     Json(front.nodes(&filter))
+}
+
+pub(super) async fn why(State(front): State<Front>, Path(id): Path<NodeId>) -> Result<Json<Why>, FrontError> {
+    Ok(Json(front.why_node(id).await?))
 }
 
 pub(super) async fn add(

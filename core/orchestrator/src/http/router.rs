@@ -9,7 +9,7 @@ use axum::response::Response;
 use farmhand_http::{Access, AfterEvent, Api, CallFigures, Json, Query, Reject, call, refuse_oversized};
 use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmEvent, FarmView, FrameView, JobDetail,
-    JobView, NodeView, SubmitJob, Verification, Why,
+    JobView, NodeView, OutputView, SubmitJob, Verification, Why,
 };
 use farmhand_protocol::{BatchId, BlobHash, Frame, JobId, NodeId};
 use futures_util::StreamExt;
@@ -17,7 +17,7 @@ use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{blobs, jobs, nodes, seed};
-use crate::front::{FrameFilter, Front, JobFilter, NodeFilter};
+use crate::front::{BatchFilter, FrameFilter, Front, JobFilter, NodeFilter};
 
 /// Longest body of a call that is no upload, in bytes. A frame set of a million lone frames fits.
 const LARGEST_BODY: usize = 8 << 20;
@@ -67,13 +67,17 @@ fn table_of_contents() -> Api<Front> {
         .get("/v1/jobs/{id}/frames", jobs::frames, job("A job's frames, lowest first.").query::<FrameFilter>().page::<FrameView>())
         .get("/v1/jobs/{id}/frames/{frame}/image", jobs::image, frame("A file of a delivered frame.").query::<jobs::WhichFile>().bytes(200))
         .get("/v1/jobs/{id}/frames/{frame}/log", jobs::log, frame("The log of a frame's latest attempt.").text(200))
-        .get("/v1/jobs/{id}/why", jobs::why, job("Why a job waits, failed, or goes where it goes.").json::<Why>(200))
+        .get("/v1/jobs/{id}/why", jobs::why, job("Why a job waits, failed, or goes where it goes.").query::<jobs::WhichFrame>().json::<Why>(200))
+        .get("/v1/jobs/{id}/output", jobs::output, job("What has come of a job.").query::<jobs::HowMany>().json::<OutputView>(200))
+        .get("/v1/batches", jobs::batches, call("Batches, newest first: running ones, and the newest ended ones of each job.").query::<BatchFilter>().page::<BatchView>())
+        .get("/v1/batches/{id}/why", jobs::why_batch, batch("Why a batch went where it went, and how it ended.").json::<Why>(200))
         .get("/v1/batches/{id}", jobs::batch, batch("A batch.").json::<BatchView>(200))
         .post("/v1/batches/{id}/cancel", jobs::cancel_batch, batch("Give up what is left of a batch.").json::<BatchView>(200))
         .post("/v1/batches/{id}/retry", jobs::retry_batch, batch("Render the failed and cancelled frames of a batch again.").json::<BatchView>(200))
         .get("/v1/nodes", nodes::list, call("Nodes.").query::<NodeFilter>().page::<NodeView>())
         .post("/v1/nodes", nodes::add, call("Make an agent known by its address.").body::<AddNode>().status(201))
         .delete("/v1/nodes/{id}", nodes::remove, call("Forget a node, by its id, or an address that never answered.").status(204))
+        .get("/v1/nodes/{id}/why", nodes::why, call("Why a node renders nothing, or what it renders.").path::<NodeId>("id").json::<Why>(200))
         .post("/v1/nodes/{id}/drain", nodes::drain, call("Give a node nothing new.").path::<NodeId>("id").optional_body::<DrainNode>().status(204))
         .post("/v1/nodes/{id}/resume", nodes::resume, call("Give a drained node work again.").path::<NodeId>("id").status(204))
         .around(|router| {

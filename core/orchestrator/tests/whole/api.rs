@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{FakeAgent, Farm, job, pixels};
 use farmhand_orchestrator::{Config, HoldError, StartError, start};
 use farmhand_protocol::Problem;
-use farmhand_protocol::farm::{FarmEvent, FarmView, JobState};
+use farmhand_protocol::farm::{BatchView, FarmEvent, FarmView, FrameView, JobState, OutputView, Page, Why};
 use futures_util::StreamExt;
 use reqwest::StatusCode;
 
@@ -260,4 +260,83 @@ async fn a_stop_takes_little_time_and_leaves_no_reader_behind() {
     farm.start_again().await.unwrap();
     assert_eq!(farm.end_of(&id).await, JobState::Completed);
     assert_eq!(agent.state().rendered.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nodes_batches_are_listed_page_by_page_newest_first() {
+    let (agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-23").await;
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    let node = agent.id();
+    let mut found: Vec<BatchView> = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/v1/batches?node={node}&limit=2{cursor}");
+        let page: Page<BatchView> = farm.get(&path).await;
+        assert!(page.items.len() <= 2);
+        found.extend(page.items);
+        match page.next {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert!(found.len() > 2, "{found:?}");
+    assert!(found.windows(2).all(|pair| pair[0].id > pair[1].id));
+    let delivered: u32 = found.iter().map(|batch| batch.delivered.len()).sum();
+    assert_eq!(delivered, 23);
+    assert!(
+        found.iter().all(|batch| batch.mean_frame_ms == Some(5)),
+        "{found:?}"
+    );
+    let other = farmhand_protocol::NodeId(uuid::Uuid::from_u128(7));
+    let nobodys: Page<BatchView> = farm.get(&format!("/v1/batches?node={other}")).await;
+    assert!(nobodys.items.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_come_of_a_job_is_told_in_numbers_and_by_its_last_frames() {
+    let (agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-6").await;
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    let output: OutputView = farm.get(&format!("/v1/jobs/{id}/output?newest=4")).await;
+    let frame = |number: i64| farmhand_protocol::Frame::try_from(number).unwrap();
+    let lengths: usize = (1..=6).map(|number| 2 * pixels(frame(number)).len()).sum();
+    assert_eq!((output.files, output.bytes), (12, lengths as u64));
+    assert_eq!(output.newest.len(), 4);
+    assert!(output.newest.windows(2).all(|pair| pair[0].at >= pair[1].at));
+    assert_eq!(
+        (output.newest[0].node, output.newest[0].render_ms),
+        (agent.id(), 5)
+    );
+    let one: Page<FrameView> = farm.get(&format!("/v1/jobs/{id}/frames?frames=4")).await;
+    assert_eq!(one.items.len(), 1);
+    assert_eq!((one.items[0].frame, one.items[0].render_ms), (frame(4), Some(5)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_answers_for_a_job_a_frame_a_batch_and_a_node() {
+    let (agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-2").await;
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    let batch = farm.job(&id).await.batches[0].id;
+    for (path, words) in [
+        (format!("/v1/jobs/{id}/why"), "every frame is delivered"),
+        (format!("/v1/jobs/{id}/why?frame=2"), "frame 2 is delivered"),
+        (format!("/v1/batches/{batch}/why"), "went to"),
+        (format!("/v1/nodes/{}/why", agent.id()), "is idle"),
+    ] {
+        let why: Why = farm.get(&path).await;
+        assert!(why.causes[0].title.contains(words), "{path}: {why:?}");
+    }
+    for unknown in [
+        "/v1/jobs/j99/why".to_owned(),
+        format!("/v1/jobs/{id}/why?frame=3"),
+        "/v1/batches/b99/why".to_owned(),
+    ] {
+        let status = farm.http.get(farm.url(&unknown)).send().await.unwrap().status();
+        assert_eq!(status, StatusCode::NOT_FOUND, "{unknown}");
+    }
 }

@@ -12,6 +12,9 @@ pub(crate) use chord::{Chord, Sequence};
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Context {
     Farm,
+    Job,
+    Node,
+    Why,
     Details,
     Help,
     Dialog,
@@ -27,8 +30,11 @@ pub(crate) enum Context {
 
 impl Context {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Farm,
+        Self::Job,
+        Self::Node,
+        Self::Why,
         Self::Details,
         Self::Help,
         Self::Dialog,
@@ -44,6 +50,9 @@ impl Context {
     pub(crate) fn layers(self) -> &'static [Self] {
         match self {
             Self::Farm => &[Self::Farm, Self::Moving, Self::Everywhere],
+            Self::Job => &[Self::Job, Self::Moving, Self::Everywhere],
+            Self::Node => &[Self::Node, Self::Moving, Self::Everywhere],
+            Self::Why => &[Self::Why, Self::Moving, Self::Everywhere],
             Self::Details => &[Self::Details, Self::Moving, Self::Everywhere],
             Self::Help => &[Self::Help, Self::Moving, Self::Everywhere],
             // Letters are typed, or press buttons.
@@ -61,6 +70,9 @@ impl Context {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Farm => "Farm",
+            Self::Job => "Job",
+            Self::Node => "Node",
+            Self::Why => "Why",
             Self::Details => "Details",
             Self::Help => "Help",
             Self::Dialog => "Questions",
@@ -84,17 +96,26 @@ pub(crate) enum Action {
     PageDown,
     Top,
     Bottom,
+    Left,
+    Right,
     NextPanel,
     PreviousPanel,
     ShowJobs,
     ShowNodes,
     ShowBatches,
     ShowEvents,
+    ShowFrames,
     Open,
     Submit,
     Cancel,
     Retry,
     PauseOrResume,
+    CancelJob,
+    RenderAgain,
+    Select,
+    NextFailed,
+    OpenFolder,
+    Why,
     AddNode,
     Drain,
     DrainNow,
@@ -130,6 +151,8 @@ impl Action {
             Self::Submit
             | Self::Cancel
             | Self::CancelShown
+            | Self::CancelJob
+            | Self::RenderAgain
             | Self::Retry
             | Self::PauseOrResume
             | Self::Raise
@@ -145,6 +168,13 @@ impl Action {
             | Self::PageDown
             | Self::Top
             | Self::Bottom
+            | Self::Left
+            | Self::Right
+            | Self::ShowFrames
+            | Self::Select
+            | Self::NextFailed
+            | Self::OpenFolder
+            | Self::Why
             | Self::NextPanel
             | Self::PreviousPanel
             | Self::ShowJobs

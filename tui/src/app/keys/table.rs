@@ -27,10 +27,11 @@ macro_rules! table {
 /// All keys of all contexts. The footer shows hints in this order. A context's own lines go before those of
 /// the layers under it (see [`Context::layers`]).
 pub(crate) const TABLE: &[Entry] = table! {
-    Farm: ["enter"] => Open, "open", "everything about the selected row: why, errors, the log's end";
+    Farm: ["enter"] => Open, "open", "the screen of the selected job, batch or node; an event in full";
     Farm: ["n"] => Submit, "submit", "submit a job";
     Farm: ["c"] => Cancel, "cancel", "cancel the selected batch or job; asks, and says what is lost";
     Farm: ["r"] => Retry, "retry", "render failed and cancelled frames of the selected batch or job again";
+    Farm: ["w"] => Why, "why", "why the selected job, batch or node waits or failed, and what to do";
     Farm: ["p"] => PauseOrResume, "pause", "hold the selected job, or let it go on";
     Farm: ["/"] => Search, "find", "show some rows only: words, field:word, a leading ! turns it round; esc shows all";
     Farm: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
@@ -56,12 +57,45 @@ pub(crate) const TABLE: &[Entry] = table! {
     Farm: ["?", "f1"] => Help, "help", "this page";
     Farm: ["q"] => Quit, "quit", "quit; with unfinished jobs asks whether the farm shall go on without you";
 
+    Job: ["esc", "q"] => Back, "back", "give the selection up, else back";
+    Job: ["c"] => Cancel, "cancel", "cancel the selected frames, or the batch in the batch table; asks, and says what is lost";
+    Job: ["r"] => Retry, "retry failed", "render failed and cancelled frames again: of the selection, of the batch, else of the job";
+    Job: ["f"] => NextFailed, "next failed", "to the next failed frame";
+    Job: ["V"] => Select, "select", "begin a selection that follows the cursor; again: give it up";
+    Job: ["R"] => RenderAgain, "again", "render the selected frames or the batch again, delivered ones too; asks where pictures are replaced";
+    Job: ["p"] => PauseOrResume, "pause", "hold the job, or let it go on";
+    Job: ["tab"] => NextPanel, "panel", "frames or batches";
+    Job: ["shift-tab"] => PreviousPanel, "", "batches or frames";
+    Job: ["u"] => Undo, "", "take the last act back, for 8 seconds";
+    Job: ["w"] => Why, "why", "why the frame at the cursor, or the batch, waits or failed, and what to do";
+    Job: ["o"] => OpenFolder, "folder", "open the folder of its pictures, where it is on this machine";
+    Job: ["+", "="] => Raise, "", "raise the priority by 10";
+    Job: ["-"] => Lower, "", "lower the priority by 10";
+    Job: ["C"] => CancelJob, "", "cancel the whole job; asks";
+    Job: ["h", "left"] => Left, "", "to the left in the map";
+    Job: ["l", "right"] => Right, "", "to the right in the map";
+    Job: ["1"] => ShowFrames, "", "the map of frames";
+    Job: ["2"] => ShowBatches, "", "the batches";
+    Job: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
+    Job: ["?", "f1"] => Help, "help", "help";
+
+    Node: ["esc", "q"] => Back, "back", "back";
+    Node: ["enter"] => Open, "job", "the job of the selected batch";
+    Node: ["u"] => Undo, "", "take the last act back, for 8 seconds";
+    Node: ["w"] => Why, "why", "why it renders nothing, or what it renders and why";
+    Node: ["d"] => Drain, "drain", "drain it: it finishes its frame and gets nothing new; again: undrain";
+    Node: ["D"] => DrainNow, "drain now", "drain it now: its frame is stopped and rendered elsewhere; asks";
+    Node: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
+    Node: ["?", "f1"] => Help, "help", "help";
+
+    Why: ["esc", "q", "w", "enter"] => Back, "back", "back";
+    Why: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
+    Why: ["?", "f1"] => Help, "help", "help";
+
     Details: ["esc", "q", "enter"] => Back, "back", "back";
     Details: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
     Details: ["?", "f1"] => Help, "help", "this page";
-    Details: ["c"] => Cancel, "cancel", "cancel it; asks first";
     Details: ["u"] => Undo, "", "take the last act back, for 8 seconds";
-    Details: ["r"] => Retry, "retry", "render its failed and cancelled frames again";
 
     Help: ["esc", "q", "?", "enter"] => Back, "close", "close";
     Help: ["/"] => Search, "search", "show only lines with these words";
