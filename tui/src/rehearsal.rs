@@ -171,6 +171,7 @@ fn job(scale: Scale, id: u64, number: u64) -> JobView {
         node_ms: None,
         after: None,
         max_nodes: None,
+        film: None,
     }
 }
 
@@ -209,5 +210,8 @@ fn node(scale: Scale, id: u64, number: u64) -> NodeView {
         load: Load::default(),
         running: vec![slot],
         frames_per_minute: 1.9,
+        moved: Vec::new(),
+        sent_bytes: 0,
+        pulled_bytes: 0,
     }
 }
