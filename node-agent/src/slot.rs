@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farmhand_protocol::agent::{AgentEvent, FailedFrame, FinishedFrame, FrameFile, Progress, StartBatch};
-use farmhand_protocol::{BatchKey, BlobHash, Failure, FailureKind, FarmId, Frame, TreePath};
+use farmhand_protocol::{BatchKey, BlobHash, Failure, FailureKind, FarmId, Frame, TreePath, frame_mark};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -92,6 +92,7 @@ impl Slot<'_> {
         while !self.agent.stopping.is_cancelled()
             && let Some(frame) = self.take_frame()
         {
+            work.live.log.push(&frame_mark(frame));
             let found = tokio::select! {
                 found = self.loaded(&work, &mut loaded) => found.map_err(NoFrame::Failed),
                 () = work.live.stop.cancelled() => Err(NoFrame::Cancelled),
@@ -110,6 +111,9 @@ impl Slot<'_> {
             };
             match rendered {
                 Ok(finished) => {
+                    let seconds = Duration::from_millis(finished.render_ms).as_secs_f32();
+                    let said = format!("--- frame {frame} is rendered, {seconds:.1} s ---");
+                    work.live.log.push(&said);
                     self.agent
                         .change(|batches| ((), batches.frame_finished(self.number, finished)));
                     if key.farm == FarmId::LOCAL {
@@ -119,6 +123,8 @@ impl Slot<'_> {
                 }
                 Err(NoFrame::Failed(failure)) => {
                     tracing::warn!(frame = frame.get(), kind = ?failure.kind, "{}", failure.message);
+                    let said = format!("--- frame {frame} failed: {} ---", failure.message);
+                    work.live.log.push(&said);
                     let failed = FailedFrame { frame, failure };
                     self.agent
                         .change(|batches| ((), batches.frame_failed(self.number, failed)));

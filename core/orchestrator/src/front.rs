@@ -3,6 +3,7 @@
 
 mod frames;
 mod jobs;
+mod logs;
 mod nodes;
 mod verify;
 
@@ -22,6 +23,7 @@ use crate::blobs::Blobs;
 use crate::board::{Board, Views};
 use crate::inbox::{CommandError, Inbox};
 use crate::journal::JournalError;
+use crate::kept_logs::KeptLogs;
 use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::sqlite::Deliveries;
@@ -37,6 +39,7 @@ struct Inner {
     links: Arc<Links>,
     deliveries: Arc<Deliveries>,
     metrics: Arc<Metrics>,
+    logs: Arc<KeptLogs>,
     stop: CancellationToken,
     drain_turns: Mutex<HashMap<NodeId, u64>>,
 }
@@ -79,6 +82,7 @@ impl Front {
         links: Arc<Links>,
         deliveries: Deliveries,
         metrics: Arc<Metrics>,
+        logs: Arc<KeptLogs>,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -87,6 +91,7 @@ impl Front {
             links,
             deliveries: Arc::new(deliveries),
             metrics,
+            logs,
             stop,
             drain_turns: Mutex::default(),
         }))

@@ -20,6 +20,7 @@ mod hold;
 mod http;
 mod inbox;
 mod journal;
+mod kept_logs;
 mod link;
 mod links;
 mod log;

@@ -25,6 +25,7 @@ use crate::agent::AgentLink;
 use crate::blobs::Blobs;
 use crate::delivery::Parcel;
 use crate::inbox::Inbox;
+use crate::kept_logs::{KeptLogs, LogLabel};
 use crate::metrics::Metrics;
 use crate::telemetry::Telemetry;
 use crate::upload::Homes;
@@ -43,6 +44,7 @@ pub(crate) struct Means {
     pub(crate) scratch: PathBuf,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) logs: Arc<KeptLogs>,
     /// Where each node was reached last.
     pub(crate) routes: Mutex<HashMap<NodeId, String>>,
 }
@@ -56,7 +58,8 @@ enum Call {
     List,
     Start(Order),
     Revoke(BatchId, FrameSet),
-    Drop(BatchId),
+    /// Let it forget a batch, once the batch's log is kept.
+    Drop(BatchId, Option<LogLabel>),
     /// Close the link behind the calls before this one.
     Close,
 }
@@ -160,9 +163,9 @@ impl Link {
         self.call(Call::Revoke(batch, frames));
     }
 
-    pub(crate) fn drop_batch(&self, batch: BatchId) {
+    pub(crate) fn drop_batch(&self, batch: BatchId, label: Option<LogLabel>) {
         self.forget(batch);
-        self.call(Call::Drop(batch));
+        self.call(Call::Drop(batch, label));
     }
 
     /// Nothing of a batch is wanted any more: what is under way for it ends.

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use crate::agent::AgentLink;
 use crate::delivery::Parcel;
 use crate::films::{self, Reel};
+use crate::kept_logs::LogLabel;
 use crate::link::{Link, Means};
 
 /// The links to all agents.
@@ -115,7 +116,9 @@ impl Links {
             Effect::Revoke { node, batch, frames } => {
                 self.through(farm, node, |link| link.revoke(batch, frames));
             }
-            Effect::Drop { node, batch } => self.through(farm, node, |link| link.drop_batch(batch)),
+            Effect::Drop { node, batch } => {
+                self.through(farm, node, |link| link.drop_batch(batch, label_of(farm, batch)));
+            }
             Effect::List { node } => self.through(farm, node, |link| link.list()),
             Effect::Acknowledge { node, batch, frame } => {
                 self.through(farm, node, |link| link.acknowledge(batch, frame));
@@ -204,4 +207,15 @@ impl Links {
     fn routes(&self) -> MutexGuard<'_, std::collections::HashMap<NodeId, String>> {
         self.means.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the log of a batch is kept under; nothing for one that is not of this farm's making.
+fn label_of(farm: &Farm, batch: BatchId) -> Option<LogLabel> {
+    let held = farm.batch(batch)?;
+    Some(LogLabel {
+        job: held.job,
+        batch,
+        node_name: farm.node(held.node).map(|node| node.name.clone()).unwrap_or_default(),
+        frames: held.frames.clone(),
+    })
 }

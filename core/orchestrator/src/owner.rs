@@ -435,6 +435,7 @@ mod tests {
             scratch: folder.path().join("scratch"),
             telemetry,
             metrics: Arc::clone(&metrics),
+            logs: Arc::new(crate::kept_logs::KeptLogs::open(folder.path().join("frame-logs"))),
             routes: Mutex::default(),
         };
         let then = Instant::now().checked_sub(away).unwrap();

@@ -23,6 +23,7 @@ use crate::front::Front;
 use crate::hold::{Hold, HoldError};
 use crate::inbox::{Inbox, Message};
 use crate::journal::{Journal, JournalError, UsedKey};
+use crate::kept_logs::KeptLogs;
 use crate::link::Means;
 use crate::links::Links;
 use crate::memory::{Recalled, recall};
@@ -183,6 +184,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
     let metrics = Arc::new(Metrics::new(started));
     let (boot, _) = Uuid::new_v4().as_u64_pair();
     let (mut painter, board) = Painter::new(BootId(boot), Arc::clone(&telemetry));
+    let logs = Arc::new(opened.logs);
     let means = Means {
         farm: farm.id(),
         inbox: inbox.clone(),
@@ -191,6 +193,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         scratch: farm_wide.scratch,
         telemetry,
         metrics: Arc::clone(&metrics),
+        logs: Arc::clone(&logs),
         routes: Mutex::default(),
     };
     let named = farm_wide.nodes.iter().cloned().collect();
@@ -219,6 +222,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         Arc::clone(&links),
         opened.deliveries,
         Arc::clone(&metrics),
+        logs,
         farm_wide.stop,
     );
     let owner = Owner {
@@ -314,6 +318,7 @@ struct Opened {
     hold: Hold,
     journal: SqliteJournal,
     deliveries: Deliveries,
+    logs: KeptLogs,
     recalled: Recalled,
     keys: Vec<UsedKey>,
     roots: OutputRoots,
@@ -348,6 +353,7 @@ fn open(data: &Path, output: &Path, allowed: &[PathBuf]) -> Result<Opened, Start
         hold,
         journal,
         deliveries,
+        logs: KeptLogs::open(data.join("frame-logs")),
         recalled,
         keys,
         roots,

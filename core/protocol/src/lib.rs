@@ -11,6 +11,7 @@ mod failure;
 pub mod farm;
 mod frames;
 mod ids;
+mod log;
 mod manifest;
 mod notice;
 mod problem;
@@ -22,6 +23,7 @@ pub use digest::{BlobHash, DigestError, SceneHash};
 pub use failure::{Blame, Failure, FailureKind};
 pub use frames::{Frame, FrameError, FrameRange, FrameSet, FrameSetError};
 pub use ids::{BatchId, BatchKey, BootId, Epoch, EventId, FarmId, IdError, JobId, NodeId};
+pub use log::{frame_mark, log_of_frame, marked_frame};
 pub use manifest::{
     FileEntry, Manifest, ManifestError, SharedFile, SharedPath, SharedPathError, StoredPaths, TreePath,
     TreePathError,

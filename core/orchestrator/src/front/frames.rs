@@ -1,11 +1,11 @@
-//! Frames: how they stand, their pictures and logs.
+//! Frames: how they stand, and their pictures.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use farmhand_protocol::agent::FrameFile;
 use farmhand_protocol::farm::{FrameState, FrameView, Page};
-use farmhand_protocol::{BatchKey, Frame, FrameSet, JobId, TreePath};
+use farmhand_protocol::{Frame, FrameSet, JobId, TreePath};
 
 use super::{Front, FrontError, LONGEST_PAGE, PAGE, off_thread, unknown_job};
 use crate::journal::DeliveredFrame;
@@ -111,46 +111,6 @@ impl Front {
             file: tokio::fs::File::from_std(opened),
             meta,
         })
-    }
-
-    /// The log of a frame's latest attempt: its node's, while that keeps it, else the failure's last lines.
-    pub(crate) async fn frame_log(&self, id: JobId, frame: Frame) -> Result<String, FrontError> {
-        let asked = self
-            .inbox()
-            .ask(move |farm, now| {
-                let detail = farm.job_detail(id, now)?;
-                let batch = detail
-                    .batches
-                    .into_iter()
-                    .find(|batch| batch.frames.contains(frame));
-                let view = farm.frame_views(id, &frame.into()).pop();
-                Some((batch, view))
-            })
-            .await?;
-        let (batch, view) = asked.ok_or_else(|| unknown_job(id))?;
-        let view = view.ok_or_else(|| FrontError::Unknown(format!("frame {frame} in job {id}")))?;
-        if let Some(batch) = batch
-            && let Some(agent) = self.0.links.agent_of(batch.node)
-        {
-            let key = BatchKey {
-                farm: self.0.farm,
-                batch: batch.id,
-            };
-            match agent.log(key).await {
-                Ok(log) => return Ok(log),
-                Err(error) => tracing::debug!(%error, "no log from the node"),
-            }
-        }
-        match view.failure {
-            Some(failure) => {
-                let mut text = failure.log.join("\n");
-                if !text.is_empty() {
-                    text.push('\n');
-                }
-                Ok(format!("{text}{}\n", failure.message))
-            }
-            None => Err(FrontError::NotThere(format!("no log of frame {frame} is kept"))),
-        }
     }
 
     async fn delivered(

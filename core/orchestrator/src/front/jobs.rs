@@ -174,7 +174,13 @@ impl Front {
     }
 
     pub(crate) async fn forget_job(&self, id: JobId) -> Result<(), FrontError> {
-        Ok(self.inbox().command(Command::ForgetJob(id)).await?)
+        self.inbox().command(Command::ForgetJob(id)).await?;
+        let logs = std::sync::Arc::clone(&self.0.logs);
+        off_thread(move || {
+            logs.forget(id);
+            Ok(())
+        })
+        .await
     }
 
     pub(crate) async fn retry_job(&self, id: JobId, frames: Option<FrameSet>) -> Result<JobView, FrontError> {

@@ -10,6 +10,7 @@ use farmhand_protocol::{BatchId, BatchKey, FrameSet, PROTOCOL};
 use tokio::sync::mpsc;
 
 use super::{Call, Link};
+use crate::kept_logs::LogLabel;
 
 impl Link {
     pub(super) async fn call_in_order(self: Arc<Self>, mut waiting: mpsc::UnboundedReceiver<Call>) {
@@ -26,7 +27,10 @@ impl Link {
                 Call::List => self.ask_for_batches().await,
                 Call::Start(order) => self.start(order).await,
                 Call::Revoke(batch, frames) => self.take_frames_back(batch, frames).await,
-                Call::Drop(batch) => {
+                Call::Drop(batch, label) => {
+                    if let Some(label) = label {
+                        self.keep_log(label).await;
+                    }
                     if let Err(error) = self.agent.drop_batch(self.key(batch)).await {
                         // Its next list shows the batch, and it is told again.
                         tracing::debug!(%error, %batch, "batch not dropped");
@@ -102,6 +106,21 @@ impl Link {
                 tracing::debug!(%error, "no list of batches");
                 self.later(Duration::from_secs(1), Self::list);
             }
+        }
+    }
+
+    /// Keeps what Blender printed for a batch, before the agent forgets it.
+    async fn keep_log(&self, label: LogLabel) {
+        let batch = label.batch;
+        let log = match self.agent.log(self.key(batch)).await {
+            Ok(log) if log.is_empty() => return,
+            Ok(log) => log,
+            Err(error) => return tracing::debug!(%error, %batch, "its log is lost"),
+        };
+        let logs = Arc::clone(&self.means.logs);
+        let kept = tokio::task::spawn_blocking(move || logs.keep(&label, &log)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(%error, %batch, "its log cannot be kept");
         }
     }
 

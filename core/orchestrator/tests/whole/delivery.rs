@@ -76,6 +76,37 @@ async fn bytes_that_were_not_promised_are_never_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_blender_printed_for_a_frame_can_be_read_after_its_node_is_gone() {
+    let (agent, address) = FakeAgent::start().await;
+    let mut farm = Farm::start(&[&address]).await;
+    let id = farm.submit("castle", "1-3").await;
+    assert_eq!(farm.end_of(&id).await, JobState::Completed);
+    let batches = farm.job(&id).await.batches;
+    until("the agent has forgotten the batches", async || {
+        agent.state().dropped.len() >= batches.len()
+    })
+    .await;
+    farm.start_again().await.unwrap();
+    let log = farm.url(&format!("/v1/jobs/{id}/frames/2/log"));
+    let log = farm.http.get(log).send().await.unwrap().text().await.unwrap();
+    let batch = batches
+        .iter()
+        .find(|batch| batch.frames.contains(Frame::try_from(2).unwrap()))
+        .unwrap();
+    let mut lines = log.lines();
+    let head = format!("--- batch {} on {} ---", batch.id, batch.node_name);
+    assert_eq!(lines.next(), Some(head.as_str()), "{log}");
+    assert!(lines.next().unwrap().starts_with("log of "), "{log}");
+    assert_eq!(lines.collect::<Vec<_>>(), ["--- frame 2 ---", "Saved: 2"]);
+    let job = farm.url(&format!("/v1/jobs/{id}"));
+    assert!(farm.http.delete(job).send().await.unwrap().status().is_success());
+    until("its logs go with the job", async || {
+        !farm.data().join("frame-logs").join(&id).exists()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_running_batches_are_adopted_and_no_frame_is_rendered_twice() {
     let (agent, address) = FakeAgent::start().await;
     agent.state().frame_time = Duration::from_millis(60);

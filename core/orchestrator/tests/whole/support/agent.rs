@@ -16,7 +16,7 @@ use farmhand_protocol::agent::{
     AgentEvent, BatchPhase, BatchReport, EngineInfo, FinishedFrame, FrameFile, FramesRevoked, Hardware, Load,
     NodeInfo, Proof, RevokeFrames, StartBatch,
 };
-use farmhand_protocol::{BatchKey, BlobHash, BootId, Device, Frame, FrameSet, Manifest, NodeId, PROTOCOL};
+use farmhand_protocol::{BatchKey, BlobHash, BootId, Device, Frame, FrameSet, Manifest, NodeId, PROTOCOL, frame_mark};
 
 /// What the fake agent "renders" for a frame.
 pub(crate) fn pixels(frame: Frame) -> Bytes {
@@ -327,8 +327,15 @@ async fn drop_batch(State(agent): State<FakeAgent>, Path(key): Path<BatchKey>) -
     StatusCode::NO_CONTENT
 }
 
-async fn log(Path(key): Path<BatchKey>) -> String {
-    format!("log of {key}\n")
+async fn log(State(agent): State<FakeAgent>, Path(key): Path<BatchKey>) -> Response {
+    let state = agent.state();
+    if state.dropped.contains(&key) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let frames = state.rendered.iter();
+    let lines = frames.map(|frame| format!("{}\nSaved: {frame}\n", frame_mark(*frame)));
+    let text = lines.fold(format!("log of {key}\n"), |text, line| text + &line);
+    text.into_response()
 }
 
 async fn acknowledge(
