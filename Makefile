@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: setup tools demo build test containers deb bench chaos fmt fmt-check lint doc deny
+.PHONY: setup tools demo build test containers deb bench chaos screens fmt fmt-check lint doc deny
 
 # Installs what is missing: a Blender, a Python with `bpy`, libraries. Quick when nothing is.
 setup:
@@ -46,6 +46,11 @@ bench: setup build
 chaos: setup
 	$(CARGO) build --release --locked -p farmhand -p farmhand-agent -p farmhand-tests
 	target/release/farmhand-chaos $(ARGS)
+
+# Pictures of the running dashboard for the README, into docs/screens.
+screens: setup
+	$(CARGO) build --locked -p farmhand -p farmhand-agent -p farmhand-tests
+	$(CARGO) run --locked -p farmhand-tests --bin farmhand-screens
 
 fmt:
 	$(CARGO) fmt --all

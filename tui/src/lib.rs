@@ -12,6 +12,7 @@ mod default_scene;
 mod handover;
 mod host;
 mod new_job;
+mod pictures;
 mod place;
 pub mod rehearsal;
 mod scene;

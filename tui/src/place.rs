@@ -48,6 +48,11 @@ impl Place {
         self.data.join("logs")
     }
 
+    /// The draft of the submit form.
+    pub(crate) fn draft(&self) -> PathBuf {
+        self.data.join("draft.json")
+    }
+
     pub(crate) fn token_file(&self) -> PathBuf {
         self.data.join("token")
     }

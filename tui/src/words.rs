@@ -70,10 +70,15 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 /// `1 frame`, `12 frames`.
 pub(crate) fn frames(count: u32) -> String {
+    self::count(usize::try_from(count).unwrap_or(usize::MAX), "frame")
+}
+
+/// `1 line`, `12 lines`.
+pub(crate) fn count(count: usize, thing: &str) -> String {
     if count == 1 {
-        "1 frame".to_owned()
+        format!("1 {thing}")
     } else {
-        format!("{count} frames")
+        format!("{count} {thing}s")
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use farmhand_http::{Part, RECEIVED_HEADER, Tokens};
 use farmhand_protocol::farm::{
-    AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmView, FrameView, JobDetail, JobView,
-    NodeView, OutputView, Page, SubmitJob, Verification, Why,
+    AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmView, FrameState, FrameView, JobDetail,
+    JobView, NodeView, OutputView, Page, SubmitJob, Verification, Why,
 };
 use farmhand_protocol::{BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER};
 use jiff::Timestamp;
@@ -81,7 +81,31 @@ impl FarmClient {
         Ok(page.items.pop())
     }
 
-    /// The log of a frame's last attempt.
+    /// At most `count` frames of a job, lowest first: those behind `frame`, else from the first on; only those
+    /// in `state` where that is given.
+    pub async fn frames_behind(
+        &self,
+        id: JobId,
+        frame: Option<Frame>,
+        state: Option<FrameState>,
+        count: usize,
+    ) -> Result<Vec<FrameView>, CallError> {
+        let request = self
+            .get(&format!("/v1/jobs/{id}/frames"))
+            .query(&[("limit", count)]);
+        let request = match frame {
+            Some(frame) => request.query(&[("cursor", frame.get())]),
+            None => request,
+        };
+        let request = match state {
+            Some(state) => request.query(&[("state", state)]),
+            None => request,
+        };
+        let page: Page<FrameView> = self.read(request).await?;
+        Ok(page.items)
+    }
+
+    /// What Blender printed for a frame, in all of its attempts.
     pub async fn frame_log(&self, id: JobId, frame: Frame) -> Result<String, CallError> {
         let request = self.get(&format!("/v1/jobs/{id}/frames/{frame}/log"));
         let response = call::send(&self.address, request.timeout(PATIENCE)).await?;

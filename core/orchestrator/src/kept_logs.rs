@@ -169,9 +169,8 @@ mod tests {
     fn a_log_is_given_back_as_it_was_and_after_a_restart_too() {
         let folder = tempfile::tempdir().unwrap();
         let logs = KeptLogs::open(folder.path().join("logs"));
-        let of_frame = |logs: &KeptLogs, number: i64| {
-            logs.of_frame(JobId(1), Frame::try_from(number).unwrap())
-        };
+        let of_frame =
+            |logs: &KeptLogs, number: i64| logs.of_frame(JobId(1), Frame::try_from(number).unwrap());
         assert!(of_frame(&logs, 3).is_empty());
         logs.keep(&label(1, 2), "Saved: 'ä'\n").unwrap();
         logs.keep(&label(1, 2), "longer\nSaved: 'ä'\n").unwrap();
@@ -190,7 +189,11 @@ mod tests {
         // Random-looking text, so that packing does not make it vanish.
         let noise = |seed: u64| -> String {
             (0..100u64)
-                .map(|n| blake3::hash(&(seed * 1000 + n).to_le_bytes()).to_hex().to_string())
+                .map(|n| {
+                    blake3::hash(&(seed * 1000 + n).to_le_bytes())
+                        .to_hex()
+                        .to_string()
+                })
                 .collect()
         };
         for batch in 1..=40 {

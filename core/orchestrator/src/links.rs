@@ -215,7 +215,10 @@ fn label_of(farm: &Farm, batch: BatchId) -> Option<LogLabel> {
     Some(LogLabel {
         job: held.job,
         batch,
-        node_name: farm.node(held.node).map(|node| node.name.clone()).unwrap_or_default(),
+        node_name: farm
+            .node(held.node)
+            .map(|node| node.name.clone())
+            .unwrap_or_default(),
         frames: held.frames.clone(),
     })
 }

@@ -4,7 +4,7 @@ use farmhand_protocol::farm::Note;
 use jiff::tz::TimeZone;
 
 use super::scroll::scrolled;
-use super::{Action, Command, Model, Screen};
+use super::{Action, Command, Model, Screen, clipboard};
 
 /// A page about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,11 +36,17 @@ impl Details {
 
 pub(crate) fn on_details(model: &mut Model, action: Action) -> Vec<Command> {
     let page = usize::from(model.size.height.saturating_sub(5)).max(1);
-    if action == Action::Back {
-        model.screens.pop();
-    } else if let Some(Screen::Details(details)) = model.screens.last_mut() {
-        let most = details.lines.len().saturating_sub(page);
-        details.scroll = scrolled(details.scroll, action, page).min(most);
+    match action {
+        Action::Back => {
+            model.screens.pop();
+        }
+        Action::Copy => return clipboard::copy_selected(model),
+        _ => {
+            if let Some(Screen::Details(details)) = model.screens.last_mut() {
+                let most = details.lines.len().saturating_sub(page);
+                details.scroll = scrolled(details.scroll, action, page).min(most);
+            }
+        }
     }
     Vec::new()
 }

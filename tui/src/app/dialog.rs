@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{Act, Action, Command, Leave, Model, Overlay, Target, act};
+use super::{Act, Action, Command, Leave, Model, Overlay, Target, act, submit};
 
 /// A question with buttons. The first button is the safe one and has the focus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,10 @@ pub(crate) enum Outcome {
     Nothing,
     Act(Target, Act),
     Quit(Leave),
+    /// Show the test frame.
+    SeeTest,
+    /// Submit what a test frame was rendered for.
+    SendRest,
 }
 
 impl Dialog {
@@ -102,6 +106,26 @@ impl Dialog {
         }
     }
 
+    /// Asks whether the rest of a job shall follow its test frame.
+    pub(crate) fn rest(title: String, lines: Vec<String>) -> Self {
+        let button = |label: &str, key, outcome| Button {
+            label: label.to_owned(),
+            key,
+            outcome,
+        };
+        Self {
+            title,
+            lines,
+            buttons: vec![
+                button("See it", 'v', Outcome::SeeTest),
+                button("Render the rest", 'y', Outcome::SendRest),
+                button("Not now", 'n', Outcome::Nothing),
+            ],
+            focus: 0,
+            typed: None,
+        }
+    }
+
     /// Moves the focus `steps` buttons on, round and round.
     pub(crate) fn move_focus(&mut self, steps: isize) {
         let count = self.buttons.len();
@@ -153,6 +177,8 @@ fn conclude(model: &mut Model, outcome: Outcome) -> Vec<Command> {
     match outcome {
         Outcome::Nothing => Vec::new(),
         Outcome::Quit(leave) => vec![Command::Quit(leave)],
+        Outcome::SeeTest => submit::see_test(model),
+        Outcome::SendRest => submit::send_rest(model),
         Outcome::Act(target, act) => {
             let (doing, done) = act::wording(&act);
             act::start(model, target, act, doing, done)

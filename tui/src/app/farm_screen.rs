@@ -7,7 +7,7 @@ use super::live::read_selected_job;
 use super::model::Behind;
 use super::{
     Action, Command, Cursor, Details, Dialog, Filter, Leave, Model, NodeRow, Overlay, Panel, Prompt, Screen,
-    Stage, Tone, act, availability, search, submit,
+    Stage, Tone, act, availability, clipboard, log, preview, search, submit,
 };
 
 pub(crate) fn on_farm(model: &mut Model, action: Action) -> Vec<Command> {
@@ -24,6 +24,10 @@ pub(crate) fn on_farm(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Open => return open(model),
         Action::Submit | Action::AddNode if model.readonly => model.say(Tone::Plain, READ_ONLY),
         Action::Why => return super::why::open(model),
+        Action::RenderRest => submit::ask_about_rest(model),
+        Action::Log => return log::open_pointed(model),
+        Action::Preview => return preview::open_pointed(model),
+        Action::Copy => return clipboard::copy_selected(model),
         Action::Submit => {
             model.screens.push(Screen::Submit);
             return submit::list_paths(model);

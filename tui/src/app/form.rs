@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use farmhand_protocol::FrameSet;
 use farmhand_protocol::farm::Existing;
+use farmhand_protocol::{Denoise, Device, FrameSet, RenderSettings};
+use serde::{Deserialize, Serialize};
 use tui_input::Input;
 
 use super::PathHit;
 use crate::new_job::NewJob;
 
 /// Fields, from top to bottom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Field {
     Scene,
     With,
@@ -19,10 +21,15 @@ pub(crate) enum Field {
     Output,
     Existing,
     Priority,
+    Tags,
+    Device,
+    Denoise,
+    Missing,
+    BatchSize,
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Scene,
         Self::With,
         Self::Frames,
@@ -30,6 +37,11 @@ impl Field {
         Self::Output,
         Self::Existing,
         Self::Priority,
+        Self::Tags,
+        Self::Device,
+        Self::Denoise,
+        Self::Missing,
+        Self::BatchSize,
     ];
 
     pub(crate) fn label(self) -> &'static str {
@@ -41,6 +53,11 @@ impl Field {
             Self::Output => "output",
             Self::Existing => "existing",
             Self::Priority => "priority",
+            Self::Tags => "tags",
+            Self::Device => "device",
+            Self::Denoise => "denoise",
+            Self::Missing => "missing",
+            Self::BatchSize => "batch",
         }
     }
 
@@ -54,11 +71,27 @@ impl Field {
             Self::Output => "a folder below the farm's output root; empty: the job's name",
             Self::Existing => "left, right: what becomes of pictures that are already there",
             Self::Priority => "-100 to 100; higher goes first",
+            Self::Tags => "only nodes that have all of these tags; empty: every node",
+            Self::Device => "left, right: what renders; auto is what the node has",
+            Self::Denoise => "left, right: as the scene says, or not at all",
+            Self::Missing => "left, right: what becomes of a scene whose files are not all there",
+            Self::BatchSize => "frames handed to a node at a time; empty: the farm's choice",
+        }
+    }
+
+    /// The words to choose from; empty for a field that takes text.
+    pub(crate) fn choices(self) -> Vec<&'static str> {
+        match self {
+            Self::Existing => vec!["skip", "overwrite", "new folder", "refuse"],
+            Self::Device => Device::ALL.iter().map(|device| device.name()).collect(),
+            Self::Denoise => vec!["as the scene says", "off"],
+            Self::Missing => vec!["refuse", "render all the same"],
+            _ => Vec::new(),
         }
     }
 
     fn takes_text(self) -> bool {
-        self != Self::Existing
+        self.choices().is_empty()
     }
 
     /// Whether it holds paths of this machine.
@@ -67,24 +100,48 @@ impl Field {
     }
 }
 
+/// A form as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Draft(Vec<(Field, String)>);
+
+/// What a .blend says, as far as the form shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct SceneFile {
+    pub(crate) range: Option<FrameSet>,
+    /// `resolution`, `1920x1080`: what it renders, for people.
+    pub(crate) facts: Vec<(&'static str, String)>,
+    /// Files that it names and that are not there.
+    pub(crate) missing: Vec<String>,
+    /// What else a person should know before it is rendered.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// A job that is being described. Kept as a draft until it is submitted.
 #[derive(Debug, Clone)]
 pub(crate) struct SubmitForm {
     inputs: [Input; Field::ALL.len()],
-    pub(crate) existing: Existing,
+    /// The chosen word of each field that takes no text.
+    chosen: [usize; Field::ALL.len()],
     pub(crate) focus: Field,
     /// What the scene path may become.
     pub(crate) hits: Vec<PathHit>,
     /// The marked one among them.
     pub(crate) marked: usize,
-    /// The range of the file in the scene field, once it was read.
-    pub(crate) own_range: Option<Result<Option<FrameSet>, String>>,
+    /// What the file in the scene field says, once it was read.
+    pub(crate) file: Option<Result<SceneFile, String>>,
     /// What the farm said to the last try.
     pub(crate) refusal: Option<String>,
     /// What is under way, in words.
     pub(crate) sending: Option<String>,
-    /// The newest question about the path; older answers are dropped.
+    /// The newest question about what a path may become; older answers are dropped.
     pub(crate) generation: u64,
+    /// The newest question about what the file says.
+    pub(crate) reading: u64,
+    /// What it was about.
+    pub(crate) read_path: String,
+    /// The draft has changed since it was last kept.
+    pub(crate) is_new: bool,
     tried: bool,
     /// What was written into the frames field for the person; replaced where nobody changed it.
     prefilled: String,
@@ -96,15 +153,19 @@ impl Default for SubmitForm {
         inputs[Field::Priority as usize] = Input::new("0".to_owned());
         Self {
             inputs,
-            // What is rendered already is worth keeping, and submitting twice by mistake costs nothing.
-            existing: Existing::Skip,
+            // The first words. What is rendered already is worth keeping, and submitting twice by mistake
+            // costs nothing.
+            chosen: [0; Field::ALL.len()],
             focus: Field::Scene,
             hits: Vec::new(),
             marked: 0,
-            own_range: None,
+            file: None,
             refusal: None,
             sending: None,
             generation: 0,
+            reading: 0,
+            read_path: String::new(),
+            is_new: false,
             tried: false,
             prefilled: String::new(),
         }
@@ -127,17 +188,30 @@ impl SubmitForm {
 
     pub(crate) fn set(&mut self, field: Field, text: String) {
         self.inputs[field as usize] = Input::new(text);
+        self.is_new = true;
     }
 
-    /// Takes what the file says of its range, and fills it in unless something else was typed.
-    pub(crate) fn take_range(&mut self, range: Result<Option<FrameSet>, String>) {
-        if let Ok(Some(frames)) = &range
+    /// Takes what the file says, and fills its range in unless something else was typed.
+    pub(crate) fn take_file(&mut self, file: Result<SceneFile, String>) {
+        if let Ok(SceneFile {
+            range: Some(frames), ..
+        }) = &file
             && (self.text(Field::Frames).is_empty() || self.text(Field::Frames) == self.prefilled)
         {
             self.prefilled = frames.to_string();
             self.set(Field::Frames, frames.to_string());
         }
-        self.own_range = Some(range);
+        self.file = Some(file);
+    }
+
+    /// The range that the file names.
+    pub(crate) fn own_range(&self) -> Option<&FrameSet> {
+        self.file.as_ref()?.as_ref().ok()?.range.as_ref()
+    }
+
+    /// Which of a field's words is chosen.
+    pub(crate) fn chosen(&self, field: Field) -> usize {
+        self.chosen[field as usize]
     }
 
     /// The part of the focused path field that is being typed: behind the last comma for a list.
@@ -181,16 +255,14 @@ impl SubmitForm {
         self.marked = 0;
     }
 
-    /// Chooses the next of the few values of a field that takes no text.
+    /// Chooses the next of the few words of a field that takes no text.
     pub(crate) fn turn(&mut self, steps: isize) {
-        const ALL: [Existing; 4] = [
-            Existing::Skip,
-            Existing::Overwrite,
-            Existing::New,
-            Existing::Refuse,
-        ];
-        let index = ALL.iter().position(|one| *one == self.existing).unwrap_or(0);
-        self.existing = ALL[(index + ALL.len()).saturating_add_signed(steps) % ALL.len()];
+        let count = self.focus.choices().len();
+        if count > 0 {
+            let chosen = &mut self.chosen[self.focus as usize];
+            *chosen = (*chosen + count).saturating_add_signed(steps) % count;
+            self.is_new = true;
+        }
     }
 
     /// Whether the focused field takes typed text.
@@ -203,12 +275,12 @@ impl SubmitForm {
         let text = self.text(field);
         match field {
             Field::Scene if text.is_empty() => self.tried.then(|| "which .blend? type its path".to_owned()),
-            Field::Scene => match &self.own_range {
+            Field::Scene => match &self.file {
                 Some(Err(error)) => Some(error.clone()),
                 _ => None,
             },
-            Field::Frames if text.is_empty() => match &self.own_range {
-                Some(Ok(None)) if self.tried => {
+            Field::Frames if text.is_empty() => match &self.file {
+                Some(Ok(SceneFile { range: None, .. })) if self.tried => {
                     Some("the file does not tell its frames; type them".to_owned())
                 }
                 _ => None,
@@ -218,12 +290,55 @@ impl SubmitForm {
                 Ok(priority) if (-100..=100).contains(&priority) => None,
                 _ => Some("a whole number from -100 to 100".to_owned()),
             },
+            Field::BatchSize if text.is_empty() => None,
+            Field::BatchSize => match text.parse::<u32>() {
+                Ok(1..) => None,
+                _ => Some("a whole number above 0, or nothing".to_owned()),
+            },
             Field::Name if text.contains(['/', '\\']) => Some("a name has no / in it".to_owned()),
             Field::Output if text.split('/').any(|part| part == "..") => {
                 Some("an output folder does not go up with ..".to_owned())
             }
             _ => None,
         }
+    }
+
+    /// What stands in a field, taken apart at commas and spaces.
+    fn words(&self, field: Field) -> Vec<String> {
+        let parts = self.text(field).split([',', ' ']).filter(|word| !word.is_empty());
+        parts.map(str::to_owned).collect()
+    }
+
+    /// The form as it is kept for a crash, or another day.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft(
+            Field::ALL
+                .into_iter()
+                .map(|field| {
+                    let words = field.choices();
+                    let text = match words.get(self.chosen(field)) {
+                        Some(word) => (*word).to_owned(),
+                        None => self.input(field).value().to_owned(),
+                    };
+                    (field, text)
+                })
+                .collect(),
+        )
+    }
+
+    /// Fills a form as it was kept. What does not fit any more is left as it is when nobody says anything.
+    pub(crate) fn of_draft(draft: &Draft) -> Self {
+        let mut form = Self::default();
+        for (field, text) in &draft.0 {
+            let words = field.choices();
+            if words.is_empty() {
+                form.set(*field, text.clone());
+            } else if let Some(chosen) = words.iter().position(|word| word == text) {
+                form.chosen[*field as usize] = chosen;
+            }
+        }
+        form.is_new = false;
+        form
     }
 
     /// The job that is described, or the first field that is wrong.
@@ -247,8 +362,24 @@ impl SubmitForm {
             frames: self.text(Field::Frames).parse().ok(),
             name: optional(Field::Name),
             output: optional(Field::Output),
-            existing: self.existing,
+            existing: match self.chosen(Field::Existing) {
+                0 => Existing::Skip,
+                1 => Existing::Overwrite,
+                2 => Existing::New,
+                _ => Existing::Refuse,
+            },
             priority: self.text(Field::Priority).parse().map_err(|_| Field::Priority)?,
+            settings: RenderSettings {
+                device: Device::ALL[self.chosen(Field::Device).min(Device::ALL.len() - 1)],
+                denoise: match self.chosen(Field::Denoise) {
+                    0 => Denoise::Scene,
+                    _ => Denoise::Off,
+                },
+                allow_missing: self.chosen(Field::Missing) == 1,
+                ..RenderSettings::default()
+            },
+            tags: self.words(Field::Tags),
+            batch_size: self.text(Field::BatchSize).parse().ok(),
             ..NewJob::of(expand(self.text(Field::Scene)))
         })
     }
@@ -264,6 +395,8 @@ pub(crate) fn expand(typed: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn hit(path: &str) -> PathHit {
@@ -294,14 +427,19 @@ mod tests {
 
     #[test]
     fn the_files_own_range_is_filled_in_and_what_was_typed_is_kept() {
-        let range = |text: &str| Ok(Some(text.parse().unwrap()));
+        let range = |text: &str| {
+            Ok(SceneFile {
+                range: Some(text.parse().unwrap()),
+                ..SceneFile::default()
+            })
+        };
         let mut form = SubmitForm::default();
-        form.take_range(range("1-48"));
+        form.take_file(range("1-48"));
         assert_eq!(form.text(Field::Frames), "1-48");
-        form.take_range(range("1-60"));
+        form.take_file(range("1-60"));
         assert_eq!(form.text(Field::Frames), "1-60");
         form.set(Field::Frames, "7".to_owned());
-        form.take_range(range("1-48"));
+        form.take_file(range("1-48"));
         assert_eq!(form.text(Field::Frames), "7");
     }
 
@@ -317,5 +455,49 @@ mod tests {
         let start = form.common_start().unwrap();
         form.complete(&start);
         assert_eq!(form.text(Field::With), "/lib,/a/intro_v");
+    }
+
+    #[test]
+    fn a_draft_gives_the_same_job_after_a_crash() {
+        let mut form = SubmitForm::default();
+        for (field, text) in [
+            (Field::Scene, "/s/a.blend"),
+            (Field::Frames, "1,5,9-20"),
+            (Field::Tags, "gpu, fast"),
+            (Field::BatchSize, "4"),
+        ] {
+            form.set(field, text.to_owned());
+        }
+        for (field, turns) in [(Field::Existing, 2), (Field::Device, -1), (Field::Missing, 1)] {
+            form.focus = field;
+            form.turn(turns);
+        }
+        let kept = serde_json::to_string(&form.draft()).unwrap();
+        let mut again = SubmitForm::of_draft(&serde_json::from_str(&kept).unwrap());
+        let job = form.job().unwrap();
+        assert_eq!(again.job().unwrap(), job);
+        assert_eq!(
+            (job.tags.len(), job.batch_size, job.existing),
+            (2, Some(4), Existing::New)
+        );
+        assert_eq!(job.settings.device, Device::Metal);
+        assert!(job.settings.allow_missing);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_a_job_or_an_error_in_words(frames in "[0-9,x -]{0,12}", batch in "[0-9-]{0,4}") {
+            let mut form = SubmitForm::default();
+            form.set(Field::Scene, "/s/a.blend".to_owned());
+            form.set(Field::Frames, frames.clone());
+            form.set(Field::BatchSize, batch);
+            match form.job() {
+                Ok(job) => prop_assert_eq!(job.frames.is_some(), !frames.trim().is_empty()),
+                Err(field) => {
+                    let error = form.error(field).unwrap_or_default();
+                    prop_assert!(error.contains(' '), "{field:?}: {error}");
+                }
+            }
+        }
     }
 }

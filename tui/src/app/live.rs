@@ -43,6 +43,9 @@ pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
             node_screen::heard(model, &event);
             let now = model.now;
             let changed = model.newest_mut().apply(event, now);
+            if let Some(job) = about {
+                super::submit::job_changed(model, job);
+            }
             if model.behind.is_some() {
                 return Vec::new();
             }

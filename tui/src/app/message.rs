@@ -6,7 +6,8 @@ use farmhand_protocol::farm::{BatchView, FrameView, JobDetail, JobView, OutputVi
 use farmhand_protocol::{BatchId, Frame, FrameSet, JobId, NodeId};
 use jiff::Timestamp;
 
-use super::{Snapshot, WhySubject};
+use super::preview::{PictureRequest, ShownFrame, Side};
+use super::{Draft, SceneFile, Snapshot, WhySubject};
 use crate::new_job::NewJob;
 
 /// Something happened.
@@ -63,10 +64,10 @@ pub(crate) enum Msg {
         target: Target,
         act: Act,
     },
-    /// Answer to [`Command::ReadHead`]: the file's own range.
-    HeadRead {
+    /// Answer to [`Command::ReadFile`]: at first its range, then all of it.
+    FileRead {
         generation: u64,
-        result: Result<Option<FrameSet>, String>,
+        result: Result<SceneFile, String>,
     },
     /// Answer to [`Command::ListPaths`].
     PathsListed {
@@ -83,6 +84,23 @@ pub(crate) enum Msg {
         generation: u64,
         result: Result<Box<JobView>, String>,
     },
+    /// Answer to [`Command::LoadLog`].
+    LogLoaded {
+        generation: u64,
+        result: Result<String, String>,
+    },
+    /// Answer to [`Command::ShowPicture`].
+    PictureReady {
+        generation: u64,
+        side: Side,
+        result: Result<Box<ShownFrame>, String>,
+    },
+    /// Answer to [`Command::PlayOn`].
+    PlayOn {
+        generation: u64,
+    },
+    /// Something was done that nobody waits for, in words.
+    Done(String),
     /// The orchestrator of this process was handed over; we are a client like any other now.
     HandedOver,
     /// Something outside the model failed, in words.
@@ -99,7 +117,7 @@ pub(crate) struct PathHit {
 }
 
 /// Something to be done outside the model. The answer comes as a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Command {
     LoadFarm {
         generation: u64,
@@ -134,7 +152,7 @@ pub(crate) enum Command {
         target: Target,
         act: Act,
     },
-    ReadHead {
+    ReadFile {
         generation: u64,
         path: String,
     },
@@ -143,9 +161,35 @@ pub(crate) enum Command {
         typed: String,
         blends_only: bool,
     },
+    /// Write the form's draft down, or remove it.
+    KeepDraft(Option<Draft>),
     Submit {
         generation: u64,
         job: Box<NewJob>,
+    },
+    LoadLog {
+        generation: u64,
+        job: JobId,
+        frame: Frame,
+    },
+    /// Replaces what was asked for the same side before.
+    ShowPicture(Box<PictureRequest>),
+    /// Say so when a picture of a play was seen for long enough.
+    PlayOn {
+        generation: u64,
+    },
+    /// Send text to the terminal's clipboard.
+    Copy {
+        text: String,
+    },
+    /// Write text to a new file.
+    SaveText {
+        name: String,
+        text: String,
+    },
+    /// Open a file in the desktop's own program.
+    OpenOutside {
+        path: String,
     },
     Suspend,
     Quit(Leave),

@@ -12,12 +12,12 @@ use super::data::Changed;
 use super::undo::Undo;
 use super::{
     Act, BatchSort, Chord, Context, Cursor, Details, Dialog, Farm, Help, JobScreen, JobSort, Keymap, Layout,
-    NodeEntry, NodeRow, NodeScreen, NodeSort, Palette, Panel, Prompt, Search, Shares, Shown, SubmitForm,
-    Table, Target, WhyPage, visible_rows,
+    LogPage, NodeEntry, NodeRow, NodeScreen, NodeSort, Palette, Pane, Panel, Preview, Prompt, Search, Shares,
+    Shown, SubmitForm, Table, Target, TestFrame, WhyPage, visible_rows,
 };
 
 /// A whole screen. The last of the model's stack is shown; `esc` goes one back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Screen {
     Farm,
     Submit,
@@ -25,6 +25,8 @@ pub(crate) enum Screen {
     Node(Box<NodeScreen>),
     Why(WhyPage),
     Details(Details),
+    Log(Box<LogPage>),
+    Preview(Box<Preview>),
     Help(Help),
 }
 
@@ -151,6 +153,12 @@ pub(crate) struct Model {
     pub(crate) node_rows: Vec<NodeRow>,
     pub(crate) batch_rows: Vec<BatchId>,
     pub(crate) form: SubmitForm,
+    /// A frame that was submitted alone first.
+    pub(crate) test: Option<TestFrame>,
+    /// A picture that stays beside others.
+    pub(crate) pinned: Option<Pane>,
+    /// What pictures are drawn with, in words.
+    pub(crate) painter: &'static str,
     pub(crate) pending: HashMap<Target, Pending>,
     pub(crate) outcomes: HashMap<Target, Outcome>,
     pub(crate) undo: Option<Undo>,
@@ -200,6 +208,9 @@ impl Model {
             node_rows: Vec::new(),
             batch_rows: Vec::new(),
             form: SubmitForm::default(),
+            test: None,
+            pinned: None,
+            painter: "half blocks",
             pending: HashMap::new(),
             outcomes: HashMap::new(),
             undo: None,
@@ -247,6 +258,9 @@ impl Model {
             (None, Screen::Node(_)) => Context::Node,
             (None, Screen::Why(_)) => Context::Why,
             (None, Screen::Details(_)) => Context::Details,
+            (None, Screen::Log(page)) if page.typing.is_some() => Context::LogSearch,
+            (None, Screen::Log(_)) => Context::Log,
+            (None, Screen::Preview(_)) => Context::Preview,
             (None, Screen::Help(_)) => Context::Help,
         }
     }

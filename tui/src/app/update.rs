@@ -11,7 +11,7 @@ use super::search::{on_search, type_in_search};
 use super::submit::{on_form, type_in_form};
 use super::{
     Action, Chord, Command, Context, Found, Leave, Model, Msg, Stage, Tone, Typed, details, farm_screen,
-    help, job, live, mouse, node_screen, palette, submit, undo, why,
+    help, job, live, log, mouse, node_screen, palette, preview, submit, undo, why,
 };
 
 /// Changes the model as the message says.
@@ -23,6 +23,8 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
         Msg::Resize(width, height) => {
             model.size = Size::new(width, height);
             model.settle_all();
+            log::settle(model);
+            return preview::resized(model);
         }
         Msg::Tick(now) => {
             model.now = now;
@@ -33,6 +35,8 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
             let mut commands = job::refresh(model);
             commands.extend(node_screen::refresh(model));
             commands.extend(why::refresh(model));
+            commands.extend(log::refresh(model));
+            commands.extend(submit::keep_draft(model));
             return commands;
         }
         Msg::Signal(signal) => {
@@ -61,10 +65,18 @@ pub(crate) fn update(model: &mut Model, message: Msg) -> Vec<Command> {
             target,
             act,
         } => live::can_undo(model, generation, &target, act),
-        Msg::HeadRead { generation, result } => submit::head_read(model, generation, result),
+        Msg::FileRead { generation, result } => submit::file_read(model, generation, result),
         Msg::PathsListed { generation, hits } => submit::paths_listed(model, generation, hits),
         Msg::Submitting { generation, doing } => submit::submitting(model, generation, doing),
         Msg::Submitted { generation, result } => return submit::submitted(model, generation, result),
+        Msg::LogLoaded { generation, result } => log::loaded(model, generation, &result),
+        Msg::PictureReady {
+            generation,
+            side,
+            result,
+        } => return preview::ready(model, generation, side, result),
+        Msg::PlayOn { generation } => return preview::play_on(model, generation),
+        Msg::Done(text) => model.say(Tone::Good, text),
         Msg::HandedOver => model.stage = Stage::Connected,
         Msg::Trouble(text) => model.say(Tone::Bad, text),
     }
@@ -102,6 +114,10 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
         Action::Undo => return undo::undo(model),
         Action::Help => return help::open(model),
         Action::Palette => return palette::open(model),
+        Action::Log if matches!(context, Context::Job | Context::Node) => return log::open_pointed(model),
+        Action::Preview if matches!(context, Context::Job | Context::Node) => {
+            return preview::open_pointed(model);
+        }
         _ => {}
     }
     match context {
@@ -110,6 +126,9 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
         Context::Node => node_screen::on_node(model, action),
         Context::Why => why::on_why(model, action),
         Context::Details => details::on_details(model, action),
+        Context::Log => log::on_log(model, action),
+        Context::LogSearch => log::on_search(model, action),
+        Context::Preview => preview::on_preview(model, action),
         Context::Help => help::on_help(model, action),
         Context::Dialog => on_dialog(model, action),
         Context::Prompt => on_prompt(model, action),
@@ -128,12 +147,15 @@ fn on_text(model: &mut Model, context: Context, key: KeyEvent) -> Vec<Command> {
         Context::Prompt => type_in_prompt(model, key),
         Context::Form => type_in_form(model, key),
         Context::Search => type_in_search(model, key),
+        Context::LogSearch => log::type_in_search(model, key),
         Context::Palette => type_in_palette(model, key),
         Context::Farm
         | Context::Job
         | Context::Node
         | Context::Why
         | Context::Details
+        | Context::Log
+        | Context::Preview
         | Context::Help
         | Context::Moving
         | Context::Everywhere => Vec::new(),
@@ -153,6 +175,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Command> {
         let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE);
         match model.context() {
             Context::Prompt => commands.extend(type_in_prompt(model, key)),
+            Context::LogSearch => commands = log::type_in_search(model, key),
             Context::Form => commands = type_in_form(model, key),
             Context::Search => commands = type_in_search(model, key),
             Context::Palette => commands = type_in_palette(model, key),

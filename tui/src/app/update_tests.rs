@@ -331,19 +331,22 @@ fn the_form_reads_the_file_and_submits_what_was_typed() {
     let mut model = empty(100, 30);
     press(&mut model, "n");
     let commands = press(&mut model, "/s/a.blend");
-    let Some(Command::ReadHead { generation, path }) = commands.last() else {
+    let Some(Command::ReadFile { generation, path }) = commands.last() else {
         panic!("{commands:?}")
     };
     assert_eq!(path, "/s/a.blend");
-    let old = Msg::HeadRead {
+    let old = Msg::FileRead {
         generation: generation - 1,
         result: Err("old".to_owned()),
     };
     update(&mut model, old);
     assert_eq!(model.form.error(Field::Scene), None);
-    let answer = Msg::HeadRead {
+    let answer = Msg::FileRead {
         generation: *generation,
-        result: Ok("1-48".parse().ok()),
+        result: Ok(SceneFile {
+            range: "1-48".parse().ok(),
+            ..SceneFile::default()
+        }),
     };
     update(&mut model, answer);
     assert_eq!(model.form.text(Field::Frames), "1-48");
@@ -359,7 +362,10 @@ fn the_form_reads_the_file_and_submits_what_was_typed() {
     };
     update(&mut model, refused);
     assert_eq!(
-        (*model.screen() == Screen::Submit, model.form.refusal.as_deref()),
+        (
+            matches!(model.screen(), Screen::Submit),
+            model.form.refusal.as_deref()
+        ),
         (true, Some("no"))
     );
     let commands = ctrl(&mut model, 's');

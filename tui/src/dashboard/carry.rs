@@ -1,28 +1,43 @@
 //! Carrying out the model's commands; each answer comes back as a message.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use farmhand_client::{CallError, FarmClient, Upload};
 use farmhand_protocol::farm::{ChangeJob, FrameState, JobDetail};
 use farmhand_protocol::{FrameSet, JobId};
 use tokio::sync::mpsc::Sender;
 
 use super::look_up::look_up;
-use super::paths;
-use crate::app::{Act, Command, Msg, Snapshot};
-use crate::new_job::{NewJob, default_frames, head_of};
+use super::{files, paths, scene_file};
+use crate::app::{Act, Command, Msg, SceneFile, Snapshot, expand};
+use crate::new_job::NewJob;
 use crate::words;
 
+/// How long a picture of a play is seen.
+const PLAY_FRAME: Duration = Duration::from_millis(80);
+
 /// Starts carrying a command out. Never waits for it.
-pub(crate) fn carry_out(command: Command, farm: &FarmClient, inbox: &Sender<Msg>) {
-    let (farm, inbox) = (farm.clone(), inbox.clone());
+/// `draft` is the file of the submit form's draft.
+pub(crate) fn carry_out(command: Command, farm: &FarmClient, inbox: &Sender<Msg>, draft: &Path) {
+    let (farm, inbox, draft) = (farm.clone(), inbox.clone(), draft.to_owned());
     tokio::spawn(async move {
-        let message = answer(command, &farm, &inbox).await;
+        let message = answer(command, &farm, &inbox, &draft).await;
         if let Some(message) = message {
             let _dashboard_ended = inbox.send(message).await;
         }
     });
 }
 
-async fn answer(command: Command, farm: &FarmClient, inbox: &Sender<Msg>) -> Option<Msg> {
+/// Looks into a .blend on a thread that may wait for the disk.
+async fn read_file(
+    path: PathBuf,
+    read: fn(&Path) -> Result<SceneFile, String>,
+) -> Option<Result<SceneFile, String>> {
+    tokio::task::spawn_blocking(move || read(&path)).await.ok()
+}
+
+async fn answer(command: Command, farm: &FarmClient, inbox: &Sender<Msg>, draft_file: &Path) -> Option<Msg> {
     Some(match command {
         Command::LoadFarm { generation } => Msg::FarmLoaded {
             generation,
@@ -59,17 +74,26 @@ async fn answer(command: Command, farm: &FarmClient, inbox: &Sender<Msg>) -> Opt
                 result: perform(farm, act).await.map_err(|error| error.to_string()),
             }
         }
-        Command::ReadHead { generation, path } => {
-            let read = tokio::task::spawn_blocking(move || {
-                let path = crate::app::expand(&path);
-                head_of(&path)
-                    .map(|head| default_frames(&head))
-                    .map_err(|error| format!("{error:#}"))
-            });
-            Msg::HeadRead {
-                generation,
-                result: read.await.ok()?,
+        Command::ReadFile { generation, path } => {
+            let path = expand(&path);
+            // Its range first: that takes a moment, all of a large scene a few.
+            let result = read_file(path.clone(), scene_file::quick).await?;
+            let ends_here = result.is_err();
+            let first = Msg::FileRead { generation, result };
+            if ends_here {
+                return Some(first);
             }
+            inbox.send(first).await.ok()?;
+            let result = read_file(path, scene_file::whole).await?;
+            Msg::FileRead { generation, result }
+        }
+        Command::KeepDraft(draft) => {
+            let path = draft_file.to_owned();
+            let kept = tokio::task::spawn_blocking(move || scene_file::keep_draft(&path, draft.as_ref()));
+            if let Ok(Err(error)) = kept.await {
+                tracing::warn!(%error, "the form's draft is not kept");
+            }
+            return None;
         }
         Command::ListPaths {
             generation,
@@ -83,6 +107,32 @@ async fn answer(command: Command, farm: &FarmClient, inbox: &Sender<Msg>) -> Opt
             }
         }
         Command::Submit { generation, job } => submit(generation, *job, farm, inbox).await,
+        Command::LoadLog {
+            generation,
+            job,
+            frame,
+        } => Msg::LogLoaded {
+            generation,
+            result: farm
+                .frame_log(job, frame)
+                .await
+                .map_err(|error| error.to_string()),
+        },
+        Command::PlayOn { generation } => {
+            tokio::time::sleep(PLAY_FRAME).await;
+            Msg::PlayOn { generation }
+        }
+        Command::SaveText { name, text } => {
+            let saved = tokio::task::spawn_blocking(move || files::save(&name, &text));
+            match saved.await.ok()? {
+                Ok(path) => Msg::Done(format!("saved as {}", path.display())),
+                Err(error) => Msg::Trouble(error),
+            }
+        }
+        Command::OpenOutside { path } => match files::open_outside(&path) {
+            Ok(()) => Msg::Done(format!("opening {path}")),
+            Err(error) => Msg::Trouble(error),
+        },
         command => return look_up(command, farm).await,
     })
 }

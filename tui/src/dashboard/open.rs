@@ -30,6 +30,7 @@ pub(crate) async fn connect(
         stage: Stage::Connected,
         logs: place.logs(),
         shown,
+        draft: place.draft(),
     })
     .await
 }
@@ -61,6 +62,7 @@ pub(crate) async fn open(common: &Common, args: HostArgs, shown: DashboardArgs) 
         stage: Stage::Hosting,
         logs: place.logs(),
         shown,
+        draft: place.draft(),
     })
     .await
 }
@@ -76,6 +78,7 @@ async fn join(farm: FarmClient, args: &HostArgs, place: &Place, shown: Dashboard
         stage: Stage::Connected,
         logs: place.logs(),
         shown,
+        draft: place.draft(),
     })
     .await
 }
@@ -88,6 +91,7 @@ pub(crate) async fn demo(farm: FarmClient, host: Host, plan: HostPlan, place: &P
         stage: Stage::Demo,
         logs: place.logs(),
         shown: DashboardArgs::default(),
+        draft: place.draft(),
     })
     .await
 }

@@ -17,11 +17,13 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::carry::carry_out;
-use super::terminal::{TakenTerminal, give_back_on_panic};
-use crate::app::{Command, Leave, Model, Msg, Stage, Tone, hear, leave_at_once, settle, update};
+use super::scene_file::kept_draft;
+use super::terminal::{TakenTerminal, copy, give_back_on_panic};
+use crate::app::{Command, Leave, Model, Msg, Stage, SubmitForm, Tone, hear, leave_at_once, settle, update};
 use crate::cli::{DashboardArgs, print};
 use crate::handover::hand_over;
 use crate::host::{Host, HostPlan};
+use crate::pictures::{Gallery, painter};
 use crate::settings::{self, Settings};
 use crate::view::{Environment, Look};
 
@@ -37,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) stage: Stage,
     pub(crate) logs: PathBuf,
     pub(crate) shown: DashboardArgs,
+    /// The submit form's draft.
+    pub(crate) draft: PathBuf,
 }
 
 /// Runs the dashboard until its person leaves, and settles what becomes of the farm.
@@ -71,11 +75,16 @@ async fn show(session: &mut Session) -> Result<Leave> {
     let mut signals = Signals::new()?;
     let mut terminal = TakenTerminal::take().wrap_err("cannot use this terminal")?;
     let (settings, look) = settings_and_look(&session.shown);
+    let painter = painter(!look.colour || look.ascii);
     let size = terminal.size().wrap_err("cannot ask the terminal for its size")?;
     let address = session.farm.address().to_string();
     let mut model = Model::new(address, session.stage, Timestamp::now(), TimeZone::system(), size);
     set_up(&mut model, &session.shown, settings);
     let (sender, mut inbox) = mpsc::channel(1024);
+    let gallery = Gallery::start(&session.farm, painter, &sender);
+    model.painter = gallery.painter();
+    model.form =
+        kept_draft(&session.draft).map_or_else(SubmitForm::default, |draft| SubmitForm::of_draft(&draft));
     let following = tokio::spawn(follow(session.farm.clone(), sender.clone()));
     let _ends_with_us = following.abort_handle();
     // How a test sees what a panic leaves behind; not in what people run.
@@ -108,7 +117,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
             () = sleep(wake.unwrap_or_default()), if wake.is_some() => messages.push(Msg::Tick(Timestamp::now())),
             () = sleep_until(drawn + FRAME), if changed => {
                 for command in settle(&mut model) {
-                    carry_out(command, &session.farm, &sender);
+                    carry_out(command, &session.farm, &sender, &session.draft);
                 }
                 if terminal.take_mouse(model.mouse).is_err() || terminal.draw(&model, look).is_err() {
                     return Ok(leave_at_once(&model));
@@ -143,7 +152,8 @@ async fn show(session: &mut Session) -> Result<Leave> {
                         terminal = TakenTerminal::take().wrap_err("cannot use this terminal again")?;
                         keys = EventStream::new();
                         if let Ok(size) = terminal.size() {
-                            update(&mut model, Msg::Resize(size.width, size.height));
+                            // Pixels of pictures went with the screen.
+                            gallery.show_all(update(&mut model, Msg::Resize(size.width, size.height)));
                         }
                         match handed {
                             Ok(true) => drop(update(&mut model, Msg::HandedOver)),
@@ -151,7 +161,13 @@ async fn show(session: &mut Session) -> Result<Leave> {
                             Err(error) => drop(update(&mut model, Msg::Trouble(format!("{error:#}")))),
                         }
                     }
-                    command => carry_out(command, &session.farm, &sender),
+                    Command::ShowPicture(request) => gallery.show(*request),
+                    Command::Copy { text } => {
+                        if copy(&text).is_err() {
+                            return Ok(leave_at_once(&model));
+                        }
+                    }
+                    command => carry_out(command, &session.farm, &sender, &session.draft),
                 }
             }
         }

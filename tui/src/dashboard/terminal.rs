@@ -4,6 +4,8 @@ use std::io::{self, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
+use crossterm::Command;
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::Show;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -75,6 +77,28 @@ impl TakenTerminal {
     }
 }
 
+/// Hands text to the terminal's clipboard.
+pub(crate) fn copy(text: &str) -> io::Result<()> {
+    let in_tmux = std::env::var_os("TMUX").is_some();
+    let mut out = io::stdout();
+    out.write_all(to_clipboard(text, in_tmux).as_bytes())?;
+    out.flush()
+}
+
+/// What the terminal must be sent so that `text` gets into its clipboard (OSC 52). tmux passes it on to the
+/// terminal around it when it is wrapped, every escape doubled.
+fn to_clipboard(text: &str, in_tmux: bool) -> String {
+    let mut sequence = String::new();
+    CopyToClipboard::to_clipboard_from(text)
+        .write_ansi(&mut sequence)
+        .expect("a String takes everything");
+    if in_tmux {
+        format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
+    } else {
+        sequence
+    }
+}
+
 impl Drop for TakenTerminal {
     fn drop(&mut self) {
         give_back();
@@ -108,4 +132,18 @@ pub(crate) fn give_back_on_panic(logs: PathBuf) {
         }
         tracing::error!(%panic, "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clipboard_is_filled_by_osc_52_and_through_tmux_by_its_wrapping() {
+        assert_eq!(to_clipboard("käse", false), "\x1b]52;c;a8Okc2U=\x1b\\");
+        assert_eq!(
+            to_clipboard("käse", true),
+            "\x1bPtmux;\x1b\x1b]52;c;a8Okc2U=\x1b\x1b\\\x1b\\"
+        );
+    }
 }

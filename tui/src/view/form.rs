@@ -1,20 +1,31 @@
 //! The submit form.
 
 use farmhand_protocol::FrameSet;
-use farmhand_protocol::farm::Existing;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::Look;
 use super::frame::{line_of, panel};
-use super::text::{cut, fit};
-use crate::app::{Field, Model, SubmitForm};
+use super::text::{cut, fit, wrap};
+use crate::app::{Field, Model, SubmitForm, dry_run};
 use crate::words;
 
 /// Columns of a field's label.
 const LABEL: usize = 12;
+
+/// Columns of the panel with what the file says.
+const FILE: u16 = 40;
+
+/// One line of the form.
+enum Row {
+    Field(Field),
+    /// Under a field: what is wrong with it, or what it stands for.
+    Under(String, Style),
+    Status,
+}
 
 /// Draws the form; returns where the cursor stands.
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -23,34 +34,83 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
         height: area.height.saturating_sub(2),
         ..area
     };
+    let file = facts(form, look);
+    let beside = area.width >= 96 && !file.is_empty();
+    let left = Rect {
+        width: place.width - if beside { FILE } else { 0 },
+        ..place
+    };
     let title = Line::styled(" Submit a job ", look.key());
-    let inside = panel(title, None, true, look, place, buffer);
-    // Two lines a field where there is room: the field, and under it its error or what it stands for.
-    let roomy = usize::from(inside.height) >= Field::ALL.len() * 2 + 4;
-    let mut y = 0;
+    let inside = panel(title, None, true, look, left, buffer);
+    let rows = rows(form, look, inside);
+    let focused = |row: &Row| matches!(row, Row::Field(field) if *field == form.focus);
+    let focus = rows.iter().position(focused).unwrap_or(0);
+    // The line under the focused field is to be seen too.
+    let height = usize::from(inside.height);
+    let first = (focus + 2)
+        .saturating_sub(height)
+        .min(rows.len().saturating_sub(height));
     let mut cursor = None;
-    for field in Field::ALL {
-        let focused = form.focus == field;
-        if let Some(place) = line_of(inside, y) {
-            let at = draw_field(form, field, look, place, buffer);
-            cursor = cursor.or(at.filter(|_| focused));
-        }
-        y += 1;
-        let under = under_line(form, field, look);
-        if roomy || (focused && under.is_some()) {
-            if let (Some((text, style)), Some(place)) = (under, line_of(inside, y)) {
-                let width = usize::from(inside.width).saturating_sub(LABEL + 2);
-                let text = format!("{}{}", " ".repeat(LABEL + 1), cut(&text, width));
-                Line::styled(text, style).render(place, buffer);
+    for (index, row) in rows.iter().skip(first).enumerate() {
+        let Some(place) = line_of(inside, index) else {
+            break;
+        };
+        match row {
+            Row::Field(field) => {
+                let at = draw_field(form, *field, look, place, buffer);
+                cursor = cursor.or(at.filter(|_| *field == form.focus));
             }
-            y += 1;
+            Row::Under(text, style) => {
+                let width = usize::from(inside.width).saturating_sub(LABEL + 2);
+                let text = format!("{}{}", " ".repeat(LABEL + 1), cut(text, width));
+                Line::styled(text, *style).render(place, buffer);
+            }
+            Row::Status => status(model, look, inside.width.into()).render(place, buffer),
         }
     }
-    if let Some(place) = line_of(inside, y) {
-        status(form, look).render(place, buffer);
+    let used = rows.len() - first;
+    if form.focus.is_path() && !form.hits.is_empty() {
+        draw_hits(form, look, inside, used.min(height.saturating_sub(4)), buffer);
+    } else if !beside {
+        draw_facts(&file, inside, used, buffer);
     }
-    draw_hits(form, look, inside, y + 1, buffer);
+    if beside {
+        let right = Rect {
+            x: left.right(),
+            width: FILE,
+            ..place
+        };
+        let inside = panel(
+            Line::styled(" the file says ", look.key()),
+            None,
+            false,
+            look,
+            right,
+            buffer,
+        );
+        draw_facts(&file, inside, 0, buffer);
+    }
     cursor
+}
+
+/// The lines of the form. Two for a field where there is room, else under the focused one and what is wrong.
+fn rows(form: &SubmitForm, look: Look, inside: Rect) -> Vec<Row> {
+    let roomy = usize::from(inside.height) >= Field::ALL.len() * 2 + 4;
+    let mut rows = Vec::new();
+    for field in Field::ALL {
+        rows.push(Row::Field(field));
+        let under = under_line(form, field, look);
+        let is_wrong = form.error(field).is_some();
+        match under {
+            Some((text, style)) if roomy || is_wrong || field == form.focus => {
+                rows.push(Row::Under(text, style));
+            }
+            _ if roomy => rows.push(Row::Under(String::new(), look.plain())),
+            _ => {}
+        }
+    }
+    rows.push(Row::Status);
+    rows
 }
 
 fn draw_field(
@@ -68,19 +128,14 @@ fn draw_field(
         format!("{mark} {}", fit(field.label(), LABEL - 2, false)),
         label_style,
     )];
-    if field == Field::Existing {
-        for (one, word) in EXISTING {
-            let style = if one == form.existing {
-                look.selected()
+    let choices = field.choices();
+    if !choices.is_empty() {
+        for (index, word) in choices.into_iter().enumerate() {
+            if index == form.chosen(field) {
+                spans.push(Span::styled(format!("[{word}]"), look.selected()));
             } else {
-                look.faint()
-            };
-            let word = if one == form.existing {
-                format!("[{word}]")
-            } else {
-                format!(" {word} ")
-            };
-            spans.push(Span::styled(word, style));
+                spans.push(Span::styled(format!(" {word} "), look.faint()));
+            }
             spans.push(Span::raw(" "));
         }
         Line::from(spans).render(place, buffer);
@@ -109,45 +164,83 @@ fn draw_field(
     ))
 }
 
-const EXISTING: [(Existing, &str); 4] = [
-    (Existing::Skip, "skip"),
-    (Existing::Overwrite, "overwrite"),
-    (Existing::New, "new folder"),
-    (Existing::Refuse, "refuse"),
-];
-
-fn under_line(form: &SubmitForm, field: Field, look: Look) -> Option<(String, ratatui::style::Style)> {
+fn under_line(form: &SubmitForm, field: Field, look: Look) -> Option<(String, Style)> {
     if let Some(error) = form.error(field) {
         return Some((format!("✗ {error}"), look.bad()));
     }
     if field == Field::Frames
         && let Ok(frames) = form.text(Field::Frames).parse::<FrameSet>()
     {
-        let from_file = matches!(&form.own_range, Some(Ok(Some(range))) if *range == frames);
+        let from_file = form.own_range() == Some(&frames);
         let from_file = if from_file { ", the file's own range" } else { "" };
         return Some((format!("{}{from_file}", words::frames(frames.len())), look.good()));
+    }
+    if field == Field::Missing
+        && let Some(Ok(file)) = &form.file
+        && !file.missing.is_empty()
+    {
+        let count = words::count(file.missing.len(), "file");
+        return Some((format!("! {count} missing: {}", file.missing[0]), look.warn()));
     }
     (form.focus == field).then(|| (field.hint().to_owned(), look.faint()))
 }
 
-fn status(form: &SubmitForm, look: Look) -> Line<'static> {
-    match (&form.sending, &form.refusal) {
-        (Some(doing), _) => Line::styled(format!("  … {doing}"), look.active()),
-        (None, Some(refusal)) => Line::styled(format!("  ✗ {refusal}"), look.bad()),
-        (None, None) => Line::raw(""),
+fn status(model: &Model, look: Look, width: usize) -> Line<'static> {
+    let form = &model.form;
+    let (text, style) = match (&form.sending, &form.refusal) {
+        (Some(doing), _) => (format!("… {doing}"), look.active()),
+        (None, Some(refusal)) => (format!("✗ {refusal}"), look.bad()),
+        (None, None) => match dry_run(model) {
+            Some(text) => (text, look.active()),
+            None => return Line::raw(""),
+        },
+    };
+    Line::styled(format!("  {}", cut(&text, width.saturating_sub(3))), style)
+}
+
+/// What the file says, and which of its files are missing.
+fn facts(form: &SubmitForm, look: Look) -> Vec<(String, Style)> {
+    let Some(Ok(file)) = &form.file else {
+        return Vec::new();
+    };
+    let plain = file
+        .facts
+        .iter()
+        .map(|(label, text)| (format!("{} {text}", fit(label, LABEL - 2, false)), look.plain()));
+    let missing = file.missing.iter().enumerate().map(|(index, path)| {
+        let label = if index == 0 { "missing" } else { "" };
+        (format!("{} {path}", fit(label, LABEL - 2, false)), look.bad())
+    });
+    let warnings = file
+        .warnings
+        .iter()
+        .map(|text| (format!("! {text}"), look.warn()));
+    // What may go wrong before what is merely good to know.
+    missing.chain(warnings).chain(plain).collect()
+}
+
+fn draw_facts(facts: &[(String, Style)], inside: Rect, from: usize, buffer: &mut Buffer) {
+    let width = usize::from(inside.width).saturating_sub(2);
+    let lines = facts.iter().flat_map(|(text, style)| {
+        let lines = wrap(text, width);
+        lines.into_iter().take(2).map(|line| (line, *style))
+    });
+    for (index, (text, style)) in lines.enumerate() {
+        let Some(place) = line_of(inside, from + index) else {
+            break;
+        };
+        Line::styled(format!("  {}", cut(&text, width)), style).render(place, buffer);
     }
 }
 
 fn draw_hits(form: &SubmitForm, look: Look, inside: Rect, from: usize, buffer: &mut Buffer) {
-    if !form.focus.is_path() {
-        return;
-    }
     let room = usize::from(inside.height).saturating_sub(from);
     let first = (form.marked + 1).saturating_sub(room);
     for (index, hit) in form.hits.iter().enumerate().skip(first) {
         let Some(place) = line_of(inside, from + index - first) else {
             break;
         };
+        ratatui::widgets::Clear.render(place, buffer);
         let size = hit.size.map(words::bytes).unwrap_or_default();
         let width = usize::from(inside.width).saturating_sub(LABEL + 14);
         let text = format!(

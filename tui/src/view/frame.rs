@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use super::{Look, details, farm, footer, form, help, job, node, overlay, palette, why};
+use super::{Look, details, farm, footer, form, help, job, log, node, overlay, palette, preview, why};
 use crate::app::{MIN_SIZE, Model, Screen};
 
 /// Draws the model.
@@ -51,6 +51,11 @@ fn draw_screen(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Op
         }
         Screen::Details(page) => {
             details::draw(model, page, look, area, buffer);
+            None
+        }
+        Screen::Log(page) => log::draw(model, page, look, area, buffer),
+        Screen::Preview(page) => {
+            preview::draw(model, page, look, area, buffer);
             None
         }
         Screen::Help(page) => {

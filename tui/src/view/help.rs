@@ -32,6 +32,8 @@ fn lines(keys: &Keymap, page: &Help, width: usize, look: Look) -> Vec<Line<'stat
             Context::Dialog,
             Context::Prompt,
         ]
+    } else if page.context == Context::Log {
+        &[Context::LogSearch]
     } else {
         &[]
     };

@@ -12,13 +12,17 @@ mod header;
 mod help;
 mod job;
 mod jobs;
+mod log;
 mod look;
 mod node;
 mod nodes;
 mod overlay;
 mod palette;
+mod preview;
 #[cfg(test)]
 mod snapshots;
+#[cfg(test)]
+mod snapshots_of_files;
 mod state;
 mod table;
 #[cfg(test)]
@@ -37,5 +41,6 @@ pub(crate) use help::help_lines;
 pub(crate) use help::help_text;
 #[cfg(test)]
 pub(crate) use jobs::expected_end;
+pub(crate) use log::wrapped_lines;
 pub(crate) use look::{Environment, Look};
 pub(crate) use theme::Theme;

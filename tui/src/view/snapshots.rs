@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 
 use super::{Look, draw, frame};
 use crate::app::fixture::{busy, empty, job_screen, node_screen, silent, why_page};
-use crate::app::{Act, Command, Model, Msg, Target, update};
+use crate::app::{Act, Command, Model, Msg, SceneFile, Target, update};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use farmhand_client::FarmSignal;
 use farmhand_protocol::{Cause, Failure, FailureKind};
@@ -81,16 +81,46 @@ fn quit_dialog_80x24() {
     assert_snapshot!(picture(&model, true));
 }
 
+fn file() -> SceneFile {
+    let fact = |label, text: &str| (label, text.to_owned());
+    SceneFile {
+        range: "1-48".parse().ok(),
+        facts: vec![
+            fact("blender", "5.0"),
+            fact("scene", "Scene"),
+            fact("size", "1920x1080 at 50 %"),
+            fact("engine", "cycles, 512 samples, GPU"),
+            fact("format", "OPEN_EXR"),
+            fact("camera", "Camera"),
+            fact("needs", "1 library, 12 files"),
+        ],
+        missing: vec!["/s/textures/wood.png".to_owned()],
+        warnings: vec!["1 driver has a Python expression: nodes do not run it".to_owned()],
+    }
+}
+
+#[test]
+fn submit_form_at_other_sizes() {
+    for (width, height) in [(60, 20), (80, 24), (140, 40)] {
+        let mut model = busy(width, height);
+        press(&mut model, "n/s/intro_v12.blend\n");
+        let generation = model.form.reading;
+        let result = Ok(file());
+        update(&mut model, Msg::FileRead { generation, result });
+        assert_snapshot!(format!("submit_form_{width}x{height}"), picture(&model, true));
+    }
+}
+
 #[test]
 fn submit_form_100x30() {
     let mut model = empty(100, 30);
     press(&mut model, "n/s/a.blend");
-    let generation = model.form.generation;
+    let generation = model.form.reading;
     update(
         &mut model,
-        Msg::HeadRead {
+        Msg::FileRead {
             generation,
-            result: Ok("1-48".parse().ok()),
+            result: Ok(file()),
         },
     );
     assert_snapshot!(picture(&model, true));
@@ -100,10 +130,10 @@ fn submit_form_100x30() {
 fn submit_form_80x24_with_an_error() {
     let mut model = empty(80, 24);
     press(&mut model, "n/s/a.blend");
-    let generation = model.form.generation;
+    let generation = model.form.reading;
     update(
         &mut model,
-        Msg::HeadRead {
+        Msg::FileRead {
             generation,
             result: Err("/s/a.blend is no .blend file".to_owned()),
         },

@@ -38,7 +38,7 @@ impl Front {
         for (batch, (node, log)) in attempts {
             // A batch that never came to the frame has nothing to tell of it.
             if let Some(part) = log_of_frame(&log, frame) {
-                text += &format!("--- batch {batch} on {node} ---\n{part}");
+                text = format!("{text}--- batch {batch} on {node} ---\n{part}");
             }
         }
         if !text.is_empty() {

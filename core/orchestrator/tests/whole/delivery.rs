@@ -86,6 +86,7 @@ async fn what_blender_printed_for_a_frame_can_be_read_after_its_node_is_gone() {
         agent.state().dropped.len() >= batches.len()
     })
     .await;
+    farm.shutdown().await;
     farm.start_again().await.unwrap();
     let log = farm.url(&format!("/v1/jobs/{id}/frames/2/log"));
     let log = farm.http.get(log).send().await.unwrap().text().await.unwrap();

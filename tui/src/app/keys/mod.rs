@@ -16,6 +16,10 @@ pub(crate) enum Context {
     Node,
     Why,
     Details,
+    Log,
+    /// A search of a log being typed.
+    LogSearch,
+    Preview,
     Help,
     Dialog,
     Prompt,
@@ -30,12 +34,15 @@ pub(crate) enum Context {
 
 impl Context {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Farm,
         Self::Job,
         Self::Node,
         Self::Why,
         Self::Details,
+        Self::Log,
+        Self::LogSearch,
+        Self::Preview,
         Self::Help,
         Self::Dialog,
         Self::Prompt,
@@ -54,6 +61,9 @@ impl Context {
             Self::Node => &[Self::Node, Self::Moving, Self::Everywhere],
             Self::Why => &[Self::Why, Self::Moving, Self::Everywhere],
             Self::Details => &[Self::Details, Self::Moving, Self::Everywhere],
+            Self::Log => &[Self::Log, Self::Moving, Self::Everywhere],
+            Self::LogSearch => &[Self::LogSearch, Self::Everywhere],
+            Self::Preview => &[Self::Preview, Self::Everywhere],
             Self::Help => &[Self::Help, Self::Moving, Self::Everywhere],
             // Letters are typed, or press buttons.
             Self::Dialog => &[Self::Dialog, Self::Everywhere],
@@ -74,6 +84,9 @@ impl Context {
             Self::Node => "Node",
             Self::Why => "Why",
             Self::Details => "Details",
+            Self::Log => "Log",
+            Self::LogSearch => "Log search",
+            Self::Preview => "Preview",
             Self::Help => "Help",
             Self::Dialog => "Questions",
             Self::Prompt => "Prompts",
@@ -119,6 +132,30 @@ pub(crate) enum Action {
     AddNode,
     Drain,
     DrainNow,
+    TestFrame,
+    RenderRest,
+    Log,
+    Preview,
+    Copy,
+    Save,
+    NextMatch,
+    PreviousMatch,
+    NextError,
+    NextLevel,
+    Follow,
+    Wrap,
+    Mark,
+    ShiftLeft,
+    ShiftRight,
+    NextFrame,
+    PreviousFrame,
+    Play,
+    Brighter,
+    Darker,
+    Compare,
+    NextLayer,
+    NextFile,
+    OpenOutside,
     Help,
     Back,
     Quit,
@@ -161,6 +198,8 @@ impl Action {
             | Self::AddNode
             | Self::Drain
             | Self::DrainNow
+            | Self::TestFrame
+            | Self::RenderRest
             | Self::DrainUntil => true,
             Self::Up
             | Self::Down
@@ -182,6 +221,28 @@ impl Action {
             | Self::ShowBatches
             | Self::ShowEvents
             | Self::Open
+            | Self::Log
+            | Self::Preview
+            | Self::Copy
+            | Self::Save
+            | Self::NextMatch
+            | Self::PreviousMatch
+            | Self::NextError
+            | Self::NextLevel
+            | Self::Follow
+            | Self::Wrap
+            | Self::Mark
+            | Self::ShiftLeft
+            | Self::ShiftRight
+            | Self::NextFrame
+            | Self::PreviousFrame
+            | Self::Play
+            | Self::Brighter
+            | Self::Darker
+            | Self::Compare
+            | Self::NextLayer
+            | Self::NextFile
+            | Self::OpenOutside
             | Self::Help
             | Self::Back
             | Self::Quit

@@ -44,6 +44,10 @@ pub(crate) const TABLE: &[Entry] = table! {
     Farm: ["B"] => DrainUntil, "", "take the selected node for yourself until a time of day: it finishes its frame, and works again then";
     Farm: ["d"] => Drain, "", "drain the selected node: it finishes its frame and gets nothing new; again: undrain";
     Farm: ["D"] => DrainNow, "", "drain the selected node now: its frame is stopped and rendered elsewhere; asks";
+    Farm: ["l"] => Log, "", "what Blender printed: for the job or batch its failed frame, else its newest";
+    Farm: ["v"] => Preview, "", "the picture of the job's or batch's newest frame";
+    Farm: ["T"] => RenderRest, "", "after a test frame: see it, and submit the rest of its job";
+    Farm: ["y"] => Copy, "", "copy the selected row's id, address or text to the terminal's clipboard";
     Farm: ["shift-tab", "h", "left"] => PreviousPanel, "", "previous panel";
     Farm: ["o"] => NextSort, "sort", "sort the table by its next column";
     Farm: ["O"] => ReverseSort, "", "turn the order of the table round";
@@ -76,6 +80,8 @@ pub(crate) const TABLE: &[Entry] = table! {
     Job: ["l", "right"] => Right, "", "to the right in the map";
     Job: ["1"] => ShowFrames, "", "the map of frames";
     Job: ["2"] => ShowBatches, "", "the batches";
+    Job: ["enter", "L"] => Log, "", "what Blender printed for the frame at the cursor";
+    Job: ["v"] => Preview, "", "the picture of the frame at the cursor";
     Job: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
     Job: ["?", "f1"] => Help, "help", "help";
 
@@ -85,6 +91,8 @@ pub(crate) const TABLE: &[Entry] = table! {
     Node: ["w"] => Why, "why", "why it renders nothing, or what it renders and why";
     Node: ["d"] => Drain, "drain", "drain it: it finishes its frame and gets nothing new; again: undrain";
     Node: ["D"] => DrainNow, "drain now", "drain it now: its frame is stopped and rendered elsewhere; asks";
+    Node: ["l"] => Log, "", "what Blender printed for the frame it renders, or rendered last";
+    Node: ["v"] => Preview, "", "the newest picture of it";
     Node: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
     Node: ["?", "f1"] => Help, "help", "help";
 
@@ -96,6 +104,44 @@ pub(crate) const TABLE: &[Entry] = table! {
     Details: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
     Details: ["?", "f1"] => Help, "help", "this page";
     Details: ["u"] => Undo, "", "take the last act back, for 8 seconds";
+    Details: ["y"] => Copy, "", "copy the page to the terminal's clipboard";
+
+    Log: ["esc", "q"] => Back, "back", "let the selection or the search go, else back";
+    Log: ["/"] => Search, "search", "search; small letters find capitals too";
+    Log: ["n"] => NextMatch, "next", "next match";
+    Log: ["N"] => PreviousMatch, "", "previous match";
+    Log: ["e"] => NextError, "next error", "next line that tells of an error";
+    Log: ["F"] => Follow, "follow", "stay at the end while Blender prints";
+    Log: ["w"] => Wrap, "wrap", "wrap long lines, or cut them";
+    Log: ["L"] => NextLevel, "level", "show all lines, all without progress, warnings and errors, errors only";
+    Log: ["v"] => Mark, "select", "begin or end a selection of lines";
+    Log: ["y"] => Copy, "copy", "copy the marked lines to the terminal's clipboard";
+    Log: ["s"] => Save, "save", "save the whole log as a file in the folder where farmhand was started";
+    Log: ["]"] => NextFrame, "", "the next frame's log";
+    Log: ["["] => PreviousFrame, "", "the previous frame's log";
+    Log: ["i"] => Preview, "", "the frame's picture";
+    Log: ["l", "right"] => ShiftRight, "", "see more of long lines' ends";
+    Log: ["h", "left"] => ShiftLeft, "", "back to their beginnings";
+    Log: ["?", "f1"] => Help, "help", "help";
+
+    LogSearch: ["enter"] => Send, "find", "go to the first match";
+    LogSearch: ["esc"] => Back, "back", "search nothing";
+
+    Preview: ["esc", "q"] => Back, "back", "back";
+    Preview: ["l", "right", "j", "down"] => NextFrame, "next", "next frame";
+    Preview: ["h", "left", "k", "up"] => PreviousFrame, "previous", "previous frame";
+    Preview: ["space"] => Play, "play", "play the delivered frames, round and round; again: stop";
+    Preview: ["c"] => Compare, "compare", "keep this picture on the left beside others, also of other jobs; again: let it go";
+    Preview: ["+", "="] => Brighter, "brighter", "half a stop brighter; for EXR and HDR";
+    Preview: ["-"] => Darker, "darker", "half a stop darker";
+    Preview: ["L"] => NextLayer, "layer", "next layer or pass of an EXR file";
+    Preview: ["f", "tab"] => NextFile, "file", "next file of the frame: other views, file outputs";
+    Preview: ["o"] => OpenOutside, "open", "open the file in the desktop's own program";
+    Preview: ["y"] => Copy, "copy path", "copy the file's path to the terminal's clipboard";
+    Preview: ["i"] => Log, "", "what Blender printed for the frame";
+    Preview: ["g g", "home"] => Top, "", "first frame";
+    Preview: ["G", "end"] => Bottom, "", "last frame";
+    Preview: ["?", "f1"] => Help, "help", "help";
 
     Help: ["esc", "q", "?", "enter"] => Back, "close", "close";
     Help: ["/"] => Search, "search", "show only lines with these words";
@@ -114,6 +160,7 @@ pub(crate) const TABLE: &[Entry] = table! {
     Form: ["up"] => Up, "", "previous completion, else the previous field";
     Form: ["enter"] => Choose, "take", "take the marked completion; else the next field";
     Form: ["ctrl-s"] => Send, "submit", "submit the job";
+    Form: ["ctrl-t"] => TestFrame, "test frame", "submit one frame from the middle; T on the farm screen then lets the rest follow";
     Form: ["esc"] => Back, "back, keeps the draft", "back; the draft stays";
     Form: ["f1"] => Help, "help", "help";
 

@@ -16,7 +16,9 @@ use farmhand_protocol::agent::{
     AgentEvent, BatchPhase, BatchReport, EngineInfo, FinishedFrame, FrameFile, FramesRevoked, Hardware, Load,
     NodeInfo, Proof, RevokeFrames, StartBatch,
 };
-use farmhand_protocol::{BatchKey, BlobHash, BootId, Device, Frame, FrameSet, Manifest, NodeId, PROTOCOL, frame_mark};
+use farmhand_protocol::{
+    BatchKey, BlobHash, BootId, Device, Frame, FrameSet, Manifest, NodeId, PROTOCOL, frame_mark,
+};
 
 /// What the fake agent "renders" for a frame.
 pub(crate) fn pixels(frame: Frame) -> Bytes {
