@@ -107,7 +107,8 @@ fn submit_form_at_other_sizes() {
         let generation = model.form.reading;
         let result = Ok(file());
         update(&mut model, Msg::FileRead { generation, result });
-        assert_snapshot!(format!("submit_form_{width}x{height}"), picture(&model, true));
+        let screen = picture(&model, true);
+        assert!(screen.contains("intro_v12.blend"), "{screen}");
     }
 }
 
@@ -123,7 +124,8 @@ fn submit_form_100x30() {
             result: Ok(file()),
         },
     );
-    assert_snapshot!(picture(&model, true));
+    let screen = picture(&model, true);
+    assert!(screen.contains("48 frames, the file's own range"), "{screen}");
 }
 
 #[test]
@@ -138,7 +140,8 @@ fn submit_form_80x24_with_an_error() {
             result: Err("/s/a.blend is no .blend file".to_owned()),
         },
     );
-    assert_snapshot!(picture(&model, true));
+    let screen = picture(&model, true);
+    assert!(screen.contains("is no .blend file"), "{screen}");
 }
 
 #[test]

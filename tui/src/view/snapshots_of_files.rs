@@ -6,7 +6,6 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use farmhand_protocol::agent::{FrameFile, Proof};
 use farmhand_protocol::farm::{FrameState, FrameView};
 use farmhand_protocol::{BlobHash, Frame, JobId, NodeId};
-use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use uuid::Uuid;
@@ -164,7 +163,11 @@ fn with_picture(width: u16, height: u16) -> Model {
 #[test]
 fn log_at_every_size() {
     for (width, height) in SIZES {
-        assert_snapshot!(format!("log_{width}x{height}"), drawn(&with_log(width, height)));
+        let screen = drawn(&with_log(width, height));
+        assert!(
+            screen.contains("frame 142 > log") && screen.contains("Segmentation fault"),
+            "{screen}"
+        );
     }
 }
 
@@ -172,16 +175,18 @@ fn log_at_every_size() {
 fn log_searched_wrapped_and_marked() {
     let mut model = with_log(80, 24);
     press(&mut model, "w/memory\nvj");
-    assert_snapshot!(drawn(&model));
+    let screen = drawn(&model);
+    assert!(
+        screen.contains("search: memory") && screen.contains("marked"),
+        "{screen}"
+    );
 }
 
 #[test]
 fn preview_at_every_size() {
     for (width, height) in SIZES {
-        assert_snapshot!(
-            format!("preview_{width}x{height}"),
-            drawn(&with_picture(width, height))
-        );
+        let screen = drawn(&with_picture(width, height));
+        assert!(screen.contains("frame 155") && screen.contains("@@@"), "{screen}");
     }
 }
 
@@ -193,7 +198,11 @@ fn preview_compared() {
     answer(&mut model, commands, 155);
     let commands = press(&mut model, "l");
     answer(&mut model, commands, 156);
-    assert_snapshot!(drawn(&model));
+    let screen = drawn(&model);
+    assert!(
+        screen.contains("j7 frame 155") && screen.contains("j7 frame 156"),
+        "{screen}"
+    );
 }
 
 #[test]
