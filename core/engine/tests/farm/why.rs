@@ -222,6 +222,11 @@ fn a_lost_batch_says_so_and_its_node_shows_where_the_frames_went() {
     }
     let lost = world.farm.node_view(node(0), world.now()).unwrap();
     assert!(!lost.moved.is_empty(), "{lost:?}");
+    for _ in 0..10 {
+        world.work(1);
+        while world.deliver_mail() {}
+    }
+    let lost = world.farm.node_view(node(0), world.now()).unwrap();
     assert!(lost.moved.iter().all(|moved| moved.job == job), "{lost:?}");
     assert_eq!(lost.moved[0].to.as_deref(), Some("node-1"));
     let batch = lost.moved[0].batch;
