@@ -104,7 +104,8 @@ async fn what_a_node_answers_is_as_described() {
     let put = async |hash: BlobHash, bytes: Vec<u8>| node.asks(Method::PUT, &blob(hash), bytes).await.0;
     assert_eq!(put(hash, scene.clone()).await, StatusCode::CREATED);
     assert_eq!(put(hash, scene).await, StatusCode::OK);
-    assert_eq!(put(hash, b"other".to_vec()).await, StatusCode::BAD_REQUEST);
+    let unknown = BlobHash::of(b"third");
+    assert_eq!(put(unknown, b"other".to_vec()).await, StatusCode::BAD_REQUEST);
     assert_eq!(
         put(manifest.hash().into(), manifest.encode()).await,
         StatusCode::CREATED

@@ -219,6 +219,8 @@ fn a_lost_batch_says_so_and_its_node_shows_where_the_frames_went() {
     for _ in 0..12 {
         world.pass(Duration::from_secs(1));
         world.report(Report::NodeHeard(node(1)));
+        world.work(1);
+        while world.deliver_mail() {}
     }
     let lost = world.farm.node_view(node(0), world.now()).unwrap();
     assert!(!lost.moved.is_empty(), "{lost:?}");
