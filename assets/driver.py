@@ -442,6 +442,8 @@ def stored_paths():
             for node in tree.nodes if tree else ():
                 if node.bl_idname in ("ShaderNodeScript", "ShaderNodeTexIES") and node.mode == "EXTERNAL":
                     yield item, node, "filepath"
+                elif node.bl_idname.startswith("GeometryNodeImport"):
+                    yield item, node.inputs[0], "default_value"
     for item in data.objects:
         yield from paths_of_object(item)
     for scene in data.scenes:

@@ -72,6 +72,13 @@ const OLD_FLUID_DOMAIN: i64 = 1 << 1;
 /// `NodesModifierBake.flag`: its folder is its own.
 const BAKE_HAS_FOLDER: i64 = 1 << 1;
 
+/// `Camera.type` and `custom_mode`: rays come from a script in a file.
+const CAMERA_CUSTOM: i64 = 3;
+const CAMERA_READS_FILE: i64 = 1;
+
+/// Geometry nodes that read a file have this in their names, and its path as their first input.
+const IMPORT_NODE: &[u8] = b"GeometryNodeImport";
+
 /// `mode` of shader nodes that read a file or a text.
 const NODE_READS_FILE: i64 = 1;
 
@@ -118,6 +125,8 @@ pub(crate) fn read(code: [u8; 4], data: &Datablock<'_>) -> Vec<Reference> {
         b"VO" => volumes(data),
         b"MC" => clips(data),
         b"CF" => cache_files(data),
+        b"CA" => cameras(data),
+        b"NT" => imports(data),
         b"SC" => strips(data),
         b"OB" => modifiers(data),
         b"ME" => data
@@ -239,6 +248,35 @@ fn clips(data: &Datablock<'_>) -> Vec<Reference> {
     })
     .into_iter()
     .collect()
+}
+
+fn cameras(data: &Datablock<'_>) -> Vec<Reference> {
+    let custom = data.first("Camera").filter(|camera| {
+        camera.int("type") == Some(CAMERA_CUSTOM) && camera.int("custom_mode") == Some(CAMERA_READS_FILE)
+    });
+    let script = custom.and_then(|camera| {
+        let path = camera.bytes("custom_filepath")?;
+        Some(Reference::new(AssetKind::ShaderScript, &camera.id_name(), path))
+    });
+    script.into_iter().collect()
+}
+
+/// Files whose geometry is made when the scene renders.
+fn imports(data: &Datablock<'_>) -> Vec<Reference> {
+    let at = |address: Option<u64>| data.at(address?).next();
+    data.all("bNode")
+        .filter(|node| {
+            node.bytes("idname")
+                .is_some_and(|name| name.starts_with(IMPORT_NODE))
+        })
+        .filter_map(|node| {
+            let socket = at(node.pointer("inputs.first"))?;
+            let value = at(socket.pointer("default_value"))?;
+            let path = value.bytes("value")?;
+            let name = node.text("name").unwrap_or_default();
+            Some(Reference::new(AssetKind::Cache, &name, path))
+        })
+        .collect()
 }
 
 fn cache_files(data: &Datablock<'_>) -> Vec<Reference> {

@@ -41,6 +41,8 @@ const WANTED: &[(&str, &[[u8; 2]])] = &[
     ("VFont", &[*b"VF"]),
     ("Volume", &[*b"VO"]),
     ("MovieClip", &[*b"MC"]),
+    ("Camera", &[*b"CA"]),
+    ("bNodeSocketValueString", &[*b"NT"]),
     ("CacheFile", &[*b"CF"]),
     ("CacheFileLayer", &[*b"CF"]),
     ("Library", &[*b"LI"]),

@@ -229,6 +229,43 @@ fn a_library_that_is_missing_or_broken_is_a_warning() {
 }
 
 #[test]
+fn files_that_cameras_and_geometry_nodes_read_are_found() {
+    let mut file = Written::new(Heads::Large, false, "501");
+    for (mode, name) in [(1, "CAEye"), (0, "CAText")] {
+        let fields = [
+            ("id.name", Value::Text(name)),
+            ("type", Value::Int(3)),
+            ("custom_mode", Value::Int(mode)),
+            ("custom_filepath", Value::Text("//osl/eye.osl")),
+        ];
+        file.add("CA", 1, "Camera", &fields);
+    }
+    file.add("NT", 2, "bNodeTree", &[("id.name", Value::Text("NTGeo"))]);
+    for (idname, socket) in [("GeometryNodeImportOBJ", 5), ("GeometryNodeStoreNamed", 5)] {
+        let fields = [
+            ("name", Value::Text("Import")),
+            ("idname", Value::Text(idname)),
+            ("inputs.first", Value::Pointer(socket)),
+        ];
+        file.add("DATA", 4, "bNode", &fields);
+    }
+    file.add("DATA", 5, "bNodeSocket", &[("default_value", Value::Pointer(6))]);
+    file.add(
+        "DATA",
+        6,
+        "bNodeSocketValueString",
+        &[("value", Value::Text("//geo/rock.obj"))],
+    );
+    let found = inspect_bytes(&file.finish()).unwrap();
+    let paths: Vec<_> = found
+        .assets
+        .iter()
+        .map(|asset| (&*asset.name, &*asset.path))
+        .collect();
+    assert_eq!(paths, [("Eye", "//osl/eye.osl"), ("Import", "//geo/rock.obj")]);
+}
+
+#[test]
 fn what_is_not_there_is_missing_unless_it_is_packed_or_blender_makes_it() {
     let mut file = Written::new(Heads::Wide, false, "304");
     for (name, path, packed) in [

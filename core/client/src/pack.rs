@@ -330,6 +330,25 @@ mod tests {
         assert_eq!(one.hash(), two.hash());
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_link_travels_as_the_file_that_it_leads_to() {
+        let folder = folder(&["show/a.blend", "store/wood-v7.png"]);
+        let at = |path: &str| folder.path().join(path);
+        std::os::unix::fs::symlink(at("store/wood-v7.png"), at("show/wood.png")).unwrap();
+        let reference = Reference {
+            blend: at("show/a.blend"),
+            stored: "//wood.png".to_owned(),
+            resolved: at("show/wood.png"),
+            files: vec![at("show/wood.png")],
+        };
+        let scene = pack(&at("show/a.blend"), &[], &[reference]).unwrap();
+        assert_eq!(packed_paths(&scene), ["a.blend", "wood.png"]);
+        let entry = &scene.manifest().files()[&"wood.png".parse().unwrap()];
+        assert_eq!(entry.hash, BlobHash::of(b"store/wood-v7.png"));
+        assert!(scene.manifest().paths().is_empty());
+    }
+
     #[test]
     fn what_is_missing_or_unfit_is_named() {
         let folder = folder(&["a.blend", "t/a:b.png"]);

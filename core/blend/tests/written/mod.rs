@@ -43,7 +43,15 @@ const STRUCTS: &[(&str, &str)] = &[
         "SceneRenderLayer",
         "SceneRenderLayer *next;char name[64];int layflag",
     ),
-    ("bNodeSocket", "bNodeSocket *next;void *storage"),
+    (
+        "bNodeSocket",
+        "bNodeSocket *next;void *storage;void *default_value",
+    ),
+    ("bNodeSocketValueString", "int subtype;char value[1024]"),
+    (
+        "Camera",
+        "ID id;char type;char pad[3];int custom_mode;char custom_filepath[1024]",
+    ),
     (
         "bNode",
         "bNode *next;ListBase inputs;char name[64];char idname[64];int flag;ID *id;void *storage",
