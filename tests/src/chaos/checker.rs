@@ -120,7 +120,7 @@ fn histories(ledger: &Ledger, verdict: &mut Verdict) -> Result<BTreeMap<JobId, H
                     ));
                 }
             }
-            Fact::FramesRequeued { job, frames } => {
+            Fact::FramesRequeued { job, frames } | Fact::FramesRevised { job, frames, .. } => {
                 let done = &mut histories.entry(job).or_default().done;
                 done.retain(|frame| !frames.contains(*frame));
             }

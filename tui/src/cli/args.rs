@@ -228,6 +228,13 @@ Examples:
         after_help = "Examples:\n  farmhand retry j7\n  farmhand retry j7 --frames 12,40-44    delivered ones too\n  farmhand retry b12"
     )]
     Retry(ChooseArgs),
+    /// List a job's frames and their files, each with its hash (BLAKE3) and how far it was proved whole.
+    Frames {
+        /// Which job.
+        id: JobId,
+        #[command(flatten)]
+        print: PrintArgs,
+    },
     /// Read a job's delivered files again: what is damaged or gone is rendered again. Exit code 1 when something was.
     Verify {
         /// Which job.

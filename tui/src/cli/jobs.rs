@@ -6,7 +6,8 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use farmhand_client::FarmClient;
 use farmhand_protocol::JobId;
-use farmhand_protocol::farm::{AttemptView, BatchView, JobDetail, JobView};
+use farmhand_protocol::agent::FrameFile;
+use farmhand_protocol::farm::{AttemptView, BatchView, FrameView, JobDetail, JobView};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -208,6 +209,58 @@ pub(crate) fn counts(job: &JobView) -> String {
     .map(|(count, word)| format!("{count} {word}"))
     .collect::<Vec<_>>()
     .join(", ")
+}
+
+/// Every frame of a job, a line for each of its files.
+pub(crate) async fn frames(farm: &FarmClient, id: JobId, as_json: bool) -> Result<()> {
+    let mut frames: Vec<FrameView> = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = farm.frames_page(id, cursor.as_deref()).await?;
+        frames.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if as_json {
+        return Ok(print::json(&frames)?);
+    }
+    let rows: Vec<Vec<String>> = frames.iter().flat_map(frame_rows).collect();
+    let titles = ["FRAME", "STATE", "BYTES", "PROOF", "HASH", "FILE"];
+    Ok(print::text(&print::table(&titles, &[0, 2], &rows))?)
+}
+
+fn frame_rows(frame: &FrameView) -> Vec<Vec<String>> {
+    let state = serde_json::to_value(frame.state).unwrap_or_default();
+    let state = state.as_str().unwrap_or_default().to_owned();
+    if frame.files.is_empty() {
+        let message = frame
+            .failure
+            .as_ref()
+            .map(|failure| words::one_line(&failure.message));
+        let dash = || "-".to_owned();
+        let row = [
+            frame.frame.to_string(),
+            state,
+            dash(),
+            dash(),
+            dash(),
+            message.unwrap_or_default(),
+        ];
+        return vec![row.into()];
+    }
+    let row = |file: &FrameFile| {
+        vec![
+            frame.frame.to_string(),
+            state.clone(),
+            file.size.to_string(),
+            file.proof.word().to_owned(),
+            file.hash.to_string(),
+            words::one_line(file.path.as_str()),
+        ]
+    };
+    frame.files.iter().map(row).collect()
 }
 
 fn local(at: Timestamp) -> String {

@@ -76,6 +76,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Node { node, print } => nodes::show(&farm()?, &node, print.json).await,
         Verb::Cancel(args) => control::cancel(&farm()?, args).await,
         Verb::Retry(args) => control::retry(&farm()?, args).await,
+        Verb::Frames { id, print } => jobs::frames(&farm()?, id, print.json).await,
         Verb::Verify { id, print } => control::verify(&farm()?, id, print.json).await,
         Verb::Video { id } => control::video(&farm()?, id).await,
         Verb::Pause { id } => control::pause(&farm()?, id).await,
