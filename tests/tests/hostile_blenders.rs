@@ -8,9 +8,14 @@ use std::time::{Duration, Instant};
 use farmhand_protocol::FailureKind;
 use farmhand_protocol::farm::{JobDetail, JobState};
 use farmhand_tests::{AgentPlan, Blender, Farm, FarmPlan, Scene, build_path, owned_by, pictures_in, within};
+use tempfile::TempDir;
+
+fn record(marker: &TempDir) -> String {
+    marker.path().join("rendered").display().to_string()
+}
 
 /// A farm of one agent whose Blender behaves in this manner.
-async fn farm_of(manner: &str, more: &[&str]) -> Farm {
+async fn farm_of(manner: &str, more: &[&str], marker: &TempDir) -> Farm {
     let mut arguments = vec![
         "--blender".to_owned(),
         build_path("farmhand-stand-in").display().to_string(),
@@ -18,7 +23,11 @@ async fn farm_of(manner: &str, more: &[&str]) -> Farm {
     arguments.extend(more.iter().map(|more| (*more).to_owned()));
     let agent = AgentPlan {
         more: arguments,
-        environment: vec![("STAND_IN".to_owned(), manner.to_owned())],
+        environment: vec![
+            ("STAND_IN".to_owned(), manner.to_owned()),
+            // By this its Blenders and their children are known.
+            ("STAND_IN_RECORD".to_owned(), record(marker)),
+        ],
         ..AgentPlan::default()
     };
     Farm::start(FarmPlan {
@@ -30,7 +39,8 @@ async fn farm_of(manner: &str, more: &[&str]) -> Farm {
 
 /// Renders a frame, which must fail as `kind` in these words; the agent is well afterwards.
 async fn must_fail(manner: &str, more: &[&str], kind: FailureKind, words: &str) -> JobDetail {
-    let farm = farm_of(manner, more).await;
+    let marker = tempfile::tempdir().unwrap();
+    let farm = farm_of(manner, more, &marker).await;
     let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
     let ended = farm.ended(farm.submit(&scene, "1", &[])).await;
     assert_eq!(ended.job.state, JobState::Failed, "{manner}: {ended:?}");
@@ -38,15 +48,15 @@ async fn must_fail(manner: &str, more: &[&str], kind: FailureKind, words: &str) 
     assert_eq!(failure.kind, kind, "{manner}: {failure:?}");
     assert!(failure.message.contains(words), "{manner}: {}", failure.message);
     assert!(pictures_in(Path::new(&ended.job.output)).is_empty());
-    nothing_is_left(&farm).await;
+    nothing_is_left(&farm, &marker).await;
     ended
 }
 
 /// No process but the agent's and the orchestrator's, and no file of a frame in the spool.
-async fn nothing_is_left(farm: &Farm) {
+async fn nothing_is_left(farm: &Farm, marker: &TempDir) {
     within(Duration::from_secs(5), "every Blender is gone", async || {
         // A warm Blender that waits for its next frame is none that was left behind.
-        let left = owned_by(farm.folder())
+        let left = owned_by(marker.path())
             .into_iter()
             .filter(|process| process.name == "sleep");
         (left.count() == 0).then_some(())
@@ -120,7 +130,8 @@ async fn a_driver_that_says_what_it_must_not_has_failed() {
 
 #[tokio::test]
 async fn a_cancelled_frame_is_gone_within_two_seconds_whatever_its_blender_ignores() {
-    let farm = farm_of("deaf", &[]).await;
+    let marker = tempfile::tempdir().unwrap();
+    let farm = farm_of("deaf", &[], &marker).await;
     let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
     let id = farm.submit(&scene, "1-3", &[]);
     let blenders = within(Duration::from_secs(20), "the frame renders", async || {
@@ -143,5 +154,5 @@ async fn a_cancelled_frame_is_gone_within_two_seconds_whatever_its_blender_ignor
     assert!(took < Duration::from_millis(2500), "it took {took:?}");
     let ended = farm.ended(id).await;
     assert_eq!(ended.job.state, JobState::Cancelled);
-    nothing_is_left(&farm).await;
+    nothing_is_left(&farm, &marker).await;
 }

@@ -39,11 +39,15 @@ pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
                 FarmEvent::Batch { batch } => Some(batch.job),
                 _ => None,
             };
+            let changed_job = match &event {
+                FarmEvent::Job { job } => Some(job.id),
+                _ => None,
+            };
             job::heard(model, &event);
             node_screen::heard(model, &event);
             let now = model.now;
             let changed = model.newest_mut().apply(event, now);
-            if let Some(job) = about {
+            if let Some(job) = changed_job {
                 super::submit::job_changed(model, job);
             }
             if model.behind.is_some() {

@@ -125,7 +125,10 @@ fn submit_form_100x30() {
         },
     );
     let screen = picture(&model, true);
-    assert!(screen.contains("48 frames, the file's own range"), "{screen}");
+    assert!(
+        screen.contains("48 frames, batches as the farm finds best"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn log_searched_wrapped_and_marked() {
 fn preview_at_every_size() {
     for (width, height) in SIZES {
         let screen = drawn(&with_picture(width, height));
-        assert!(screen.contains("frame 155") && screen.contains("@@@"), "{screen}");
+        assert!(screen.contains("frame 155") && screen.contains("###"), "{screen}");
     }
 }
 

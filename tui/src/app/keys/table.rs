@@ -35,7 +35,7 @@ pub(crate) const TABLE: &[Entry] = table! {
     Farm: ["p"] => PauseOrResume, "pause", "hold the selected job, or let it go on";
     Farm: ["/"] => Search, "find", "show some rows only: words, field:word, a leading ! turns it round; esc shows all";
     Farm: [":"] => Palette, "cmd", "find an action, a job, a node or a batch by a few letters";
-    Farm: ["tab", "l", "right"] => NextPanel, "panel", "next panel";
+    Farm: ["tab", "right"] => NextPanel, "panel", "next panel";
     Farm: ["a"] => AddNode, "add node", "make a node known by its agent's address";
     Farm: ["u"] => Undo, "", "take the last retry, cancel, pause, priority or drain back, for 8 seconds";
     Farm: ["+", "="] => Raise, "", "raise the selected job's priority by 10";
