@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use farmhand_protocol::FailureKind;
 use farmhand_protocol::farm::{JobDetail, JobState};
-use farmhand_tests::{AgentPlan, Blender, Farm, FarmPlan, Scene, build_path, owned_by, pictures_in, within};
+use farmhand_tests::{
+    AgentPlan, Blender, Farm, FarmPlan, Scene, build_path, eventually, owned_by, pictures_in, within,
+};
 use tempfile::TempDir;
 
 fn record(marker: &TempDir) -> String {
@@ -113,14 +115,24 @@ async fn children_of_a_blender_go_with_it() {
 
 #[tokio::test]
 async fn a_blender_that_eats_memory_is_ended_before_the_machine_suffers() {
-    let more = ["--memory", "0.4", "--frame-timeout", "60"];
-    must_fail(
-        "eat",
-        &more,
-        FailureKind::OutOfMemory,
-        "400 MB that this node allows",
-    )
+    let marker = tempfile::tempdir().unwrap();
+    let farm = farm_of("eat", &["--memory", "0.4"], &marker).await;
+    let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
+    let id = farm.submit(&scene, "1", &[]);
+    // The job goes on to wait: a node with more memory may come.
+    let attempt = eventually("the frame fails", async || {
+        farm.job(id).await.attempts.first().cloned()
+    })
     .await;
+    assert_eq!(
+        attempt.failure.kind,
+        FailureKind::OutOfMemory,
+        "{:?}",
+        attempt.failure
+    );
+    let said = &attempt.failure.message;
+    assert!(said.contains("the 400 MB that this node allows"), "{said}");
+    nothing_is_left(&farm, &marker).await;
 }
 
 #[tokio::test]

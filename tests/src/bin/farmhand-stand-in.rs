@@ -178,10 +178,11 @@ impl Driver {
             Manner::Deaf => loop {
                 std::thread::sleep(Duration::from_secs(1));
             },
-            Manner::Crash => {
+            Manner::Crash => loop {
+                // The first one only takes Rust's own handler away.
                 nix::sys::signal::raise(nix::sys::signal::Signal::SIGSEGV)
                     .map_err(|error| error.to_string())?;
-            }
+            },
             Manner::Leave => std::process::exit(0),
             Manner::Chatter => chatter(),
             Manner::Fork => fork_and_hang()?,
@@ -275,7 +276,7 @@ fn chatter() -> ! {
 
 fn fork_and_hang() -> Result<(), String> {
     for _ in 0..3 {
-        let child = Command::new("sleep").arg("1000").spawn();
+        let child = Command::new("/bin/sleep").arg("1000").spawn();
         child.map_err(|error| format!("cannot start sleep: {error}"))?;
     }
     forever()
