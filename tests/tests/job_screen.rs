@@ -20,8 +20,9 @@ use farmhand_tests::{
 /// Makes `folder/blender`, which runs the clockwork with these settings.
 fn clockwork(folder: &Path, settings: &[(&str, String)]) -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes/clockwork.py");
-    let found = Command::new("sh")
-        .args(["-c", "command -v python3"])
+    // Itself and no shim of it: an agent without named Blenders has no PATH.
+    let found = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
         .output()
         .unwrap();
     let python = String::from_utf8(found.stdout).unwrap().trim().to_owned();
