@@ -22,7 +22,7 @@ fn bash_completes_verbs_and_flags_of_both_programs() {
     ] {
         // As bash does it when someone presses Tab behind `typed`.
         let words: Vec<&str> = typed.split(' ').collect();
-        let function = format!("_{program}");
+        let function = format!("_{}", program.replace('-', "__"));
         let ask = format!(
             "{}\nCOMP_WORDS=({typed})\nCOMP_CWORD={}\n{function} {program} {} {}\necho \"${{COMPREPLY[*]}}\"",
             said(program, &["completions", "bash"]),
