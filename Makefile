@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: setup tools demo build test containers deb bench chaos screens fmt fmt-check lint doc deny
+.PHONY: setup tools demo build test containers deb bench sim chaos screens fmt fmt-check lint doc deny
 
 # Installs what is missing: a Blender, a Python with `bpy`, libraries. Quick when nothing is.
 setup:
@@ -51,6 +51,15 @@ chaos: setup
 screens: setup
 	$(CARGO) build --locked -p farmhand -p farmhand-agent -p farmhand-tests
 	$(CARGO) run --locked -p farmhand-tests --bin farmhand-screens
+
+# The scheduler in virtual time: makespans over the lower bound, big farms, and seeds full of faults.
+sim:
+	$(CARGO) build --release --locked -p farmhand-tests --bin farm-sim
+	target/release/farm-sim makespan
+	target/release/farm-sim loss
+	target/release/farm-sim fair
+	target/release/farm-sim big
+	target/release/farm-sim hunt
 
 fmt:
 	$(CARGO) fmt --all

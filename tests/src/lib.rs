@@ -11,6 +11,7 @@ mod pictures;
 mod processes;
 mod program;
 mod prometheus;
+pub mod simulation;
 pub mod svg;
 mod terminal;
 mod waiting;
