@@ -1,7 +1,5 @@
 //! The scheduler in virtual time, in sizes that a test can wait for. `farm-sim` has the real ones.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use farmhand_tests::simulation::{Faults, JobPlan, Plan, Run};
 
 #[test]

@@ -14,6 +14,10 @@ use uuid::Uuid;
 
 /// One agent and its machine.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing of its own that may fail"
+)]
 pub(super) struct Agent {
     pub(super) speed: f64,
     /// Its process runs.

@@ -1,7 +1,7 @@
 //! Chance that a seed decides. Own code of a few lines, because a run must be the same with every version of
 //! every library: the same seed is how a failure is replayed.
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// `SplitMix64` (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
 pub(super) struct Chance(u64);
 

@@ -557,11 +557,11 @@ impl Run {
             Effect::Dispatch { node, start } => {
                 let n = number_of(*node);
                 let way = self.way();
-                if !self.agents[n].has_files.insert(start.scene) {
-                    (n, way)
-                } else {
+                if self.agents[n].has_files.insert(start.scene) {
                     self.uplink_free = self.uplink_free.max(self.at) + self.plan.scene_bytes / UPLINK;
                     (n, self.uplink_free - self.at + way)
+                } else {
+                    (n, way)
                 }
             }
             Effect::Fetch { node, .. } => (number_of(*node), 0.02),
