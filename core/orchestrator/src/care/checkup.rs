@@ -97,7 +97,7 @@ impl Checkup {
             Err(error) => format!("cannot be read: {error}"),
         };
         self.findings.push(format!(
-            "{} {} {found}: farmhand retry {} with its frame renders it again",
+            "{} {} {found}: farmhand verify {} has it rendered again",
             job.id,
             path.display(),
             job.id
