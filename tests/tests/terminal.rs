@@ -115,11 +115,10 @@ async fn a_panic_gives_the_terminal_back_and_says_where_the_logs_are() {
         .run_dashboard("RUST_BACKTRACE=0 FARMHAND_TEST_PANIC=1")
         .await;
     shell.terminal.press(&["F12"]);
-    let screen = shell.terminal.until_shown("logs are in").await;
-    assert!(
-        screen.contains("panicked") && screen.contains("the farm did not"),
-        "{screen}"
-    );
+    let screen = shell.terminal.until_shown("the farm did not").await;
+    for said in ["thread 'main'", "panicked", "logs are in"] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
     shell.must_be_given_back(&before).await;
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::Command;
 use crossterm::clipboard::CopyToClipboard;
@@ -20,6 +21,10 @@ use ratatui::backend::CrosstermBackend;
 use crate::app::Model;
 use crate::view::{self, Look};
 
+/// The terminal is ours. A second "leave" would put the cursor back to where the first did, over what was written
+/// since.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// A terminal that is ours until this is dropped.
 pub(crate) struct TakenTerminal {
     /// Never dropped: it would say on stderr that it cannot show the cursor where the terminal is gone, and a
@@ -32,6 +37,7 @@ pub(crate) struct TakenTerminal {
 impl TakenTerminal {
     pub(crate) fn take() -> io::Result<Self> {
         enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
         // Cleared by hand: ratatui's own clear asks where the cursor is, and an answer may be eaten by keys
         // that are still being read.
         let taken = execute!(
@@ -107,6 +113,9 @@ impl Drop for TakenTerminal {
 
 /// Raw mode off, the old screen and its cursor back. Harmless when repeated, or when the terminal is gone.
 pub(crate) fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let mut out = io::stdout();
     let _terminal_gone = queue!(
         out,
