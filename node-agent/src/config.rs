@@ -118,3 +118,14 @@ pub fn default_data_folder(port: u16) -> Option<PathBuf> {
     let dirs = etcetera::choose_base_strategy().ok()?;
     Some(dirs.data_dir().join(format!("farmhand/agent-{port}")))
 }
+
+/// What a node is called that has no name: as its host, and with the port where it listens on loopback, for only
+/// there several agents share a host.
+pub fn default_name(listen: SocketAddr) -> String {
+    let host = crate::hardware::host_name();
+    if listen.ip().is_loopback() {
+        format!("{host}:{}", listen.port())
+    } else {
+        host
+    }
+}

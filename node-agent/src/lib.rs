@@ -31,7 +31,7 @@ mod structure;
 
 pub use agent::{Agent, Running, StartAgentError};
 pub use blender::Spawner;
-pub use config::{Config, default_data_folder};
+pub use config::{Config, default_data_folder, default_name};
 pub use data_folder::DataFolderError;
 pub use demo::{DemoError, make_demo_scene};
 pub use join::{Advertised, AdvertisedError};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
-use farmhand_agent::{Advertised, Agent, Config, PathMap, default_data_folder};
+use farmhand_agent::{Advertised, Agent, Config, PathMap, default_data_folder, default_name};
 use farmhand_http::{FarmAddress, Limits, Tokens};
 use farmhand_observe::LogArgs;
 use tokio::signal::unix::{SignalKind, signal};
@@ -94,7 +94,7 @@ struct Run {
     #[arg(long, env = "FARMHAND_OUTPUT", value_name = "DIR")]
     output: Option<PathBuf>,
 
-    /// The node's name [default: the host's]
+    /// The node's name [default: the host's; with the port where it listens on loopback]
     #[arg(long, env = "FARMHAND_NAME", value_name = "NAME")]
     name: Option<String>,
 
@@ -223,7 +223,7 @@ fn config(run: Run) -> Result<Config> {
         path_maps: run.path_map,
         scene: run.scene,
         output: run.output,
-        name: run.name.unwrap_or(defaults.name),
+        name: run.name.unwrap_or_else(|| default_name(run.listen)),
         tags: run.tag,
         tokens,
         open_seed: run.open_seed,

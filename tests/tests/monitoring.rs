@@ -91,10 +91,14 @@ async fn a_prometheus_scrapes_both_programs_and_the_board_finds_its_data() {
         ("farmhand_agent_transfer_bytes_total{direction=\"out\"}", 1.0),
     ] {
         // What was scraped while the job ran is on its way up.
-        within(Duration::from_secs(30), &format!("{query} is at least {least}"), async || {
-            let values = prometheus.ask(query).await?;
-            values.iter().any(|value| *value >= least).then_some(())
-        })
+        within(
+            Duration::from_secs(30),
+            &format!("{query} is at least {least}"),
+            async || {
+                let values = prometheus.ask(query).await?;
+                values.iter().any(|value| *value >= least).then_some(())
+            },
+        )
         .await;
     }
     for (program, address) in targets {

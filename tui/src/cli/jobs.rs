@@ -102,7 +102,7 @@ pub(crate) fn describe(detail: &JobDetail) -> String {
         line("eta", &format!("{}{}", words(eta), range.unwrap_or_default()));
     }
     if let Some(mean) = job.mean_frame_ms {
-        line("per frame", &words::duration(Duration::from_millis(mean)));
+        line("per frame", &words::seconds(mean));
     }
     if let Some(all) = job.node_ms {
         line("node time", &words::duration(Duration::from_millis(all)));
