@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use farmhand_protocol::BlobHash;
+use farmhand_protocol::agent::{BlobsPulled, PullBlobs};
 use farmhand_protocol::farm::{JobState, NodeView};
-use farmhand_tests::{Blender, Farm, FarmPlan, Scene, http, within};
+use farmhand_tests::{Agent, AgentPlan, Blender, Farm, FarmPlan, Scene, free_port, http, within};
 use std::time::Duration;
 
 /// A scene with a file beside it that is worth asking others for.
@@ -146,4 +147,100 @@ async fn an_upload_goes_on_where_it_was_when_the_farm_was_killed() {
     let more = ["--with", cache.to_str().unwrap()];
     let ended = farm.ended(farm.submit(&scene, "1", &more)).await;
     assert_eq!(ended.job.state, JobState::Completed, "{:?}", ended.job.reason);
+}
+
+/// An agent with a name for [`travelled`], made known to the farm.
+async fn join(farm: &mut Farm, name: &str) {
+    let plan = AgentPlan {
+        more: vec!["--name".to_owned(), name.to_owned()],
+        ..AgentPlan::with(Blender::Executable)
+    };
+    let agent = Agent::start(farm.folder(), name, plan).await;
+    assert_eq!(farm.farmhand(["nodes", "--add", &agent.address]).code, Some(0));
+    farm.agents.push(agent);
+}
+
+fn drain(farm: &Farm, name: &str) {
+    let said = farm.farmhand(["drain", name]);
+    assert_eq!(said.code, Some(0), "{}", said.all());
+}
+
+/// Where an agent keeps a file by its content.
+fn blob_of(agent: &Agent, hash: BlobHash) -> PathBuf {
+    let name = hash.to_string();
+    agent.data.join("cache/blobs").join(&name[..2]).join(name)
+}
+
+async fn pull(agent: &Agent, hash: BlobHash, sources: &[&str]) -> BlobsPulled {
+    let request = PullBlobs {
+        blobs: vec![hash],
+        sources: sources.iter().map(ToString::to_string).collect(),
+    };
+    let url = format!("{}/v1/blobs", agent.address);
+    let answer = http().post(url).json(&request).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_node_gets_a_scene_from_another_node_and_from_the_farm_where_that_has_it_no_more() {
+    let mut farm = Farm::start(FarmPlan::default()).await;
+    let (scene, cache) = project(&farm);
+    let hashes = [&scene, &cache].map(|path| BlobHash::of(&fs::read(path).unwrap()));
+    let files = [&scene, &cache].map(|path| fs::metadata(path).unwrap().len());
+    let files: u64 = files.iter().sum();
+
+    join(&mut farm, "first").await;
+    render(&farm, &scene, &cache).await;
+    assert_eq!(travelled(&farm).await["first"].1, 0);
+
+    drain(&farm, "first");
+    join(&mut farm, "second").await;
+    render(&farm, &scene, &cache).await;
+    let (sent, pulled) = travelled(&farm).await["second"];
+    assert_eq!(pulled, files, "the files come from the first node");
+    assert!(sent < 2000, "and the manifest from the farm: {sent}");
+
+    // Both are asked, and have them no more.
+    drain(&farm, "second");
+    for agent in &farm.agents {
+        for hash in hashes {
+            fs::remove_file(blob_of(agent, hash)).unwrap();
+        }
+    }
+    join(&mut farm, "third").await;
+    render(&farm, &scene, &cache).await;
+    let (sent, pulled) = travelled(&farm).await["third"];
+    assert_eq!(pulled, 0);
+    assert!((files..files + 2000).contains(&sent), "{sent} of {files}");
+}
+
+#[tokio::test]
+async fn a_node_asks_one_source_after_the_other_and_tells_what_none_of_them_gave() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Agent::start(folder.path(), "source", AgentPlan::default()).await;
+    let agent = Agent::start(folder.path(), "agent", AgentPlan::default()).await;
+    let bytes = vec![7_u8; 5 << 20];
+    let hash = BlobHash::of(&bytes);
+    let put = http().put(format!("{}/v1/blobs/{hash}", source.address));
+    assert_eq!(put.body(bytes.clone()).send().await.unwrap().status(), 201);
+    let gone = format!("http://127.0.0.1:{}", free_port());
+
+    let pulled = pull(&agent, hash, &[&gone]).await;
+    assert_eq!((pulled.missing, pulled.bytes), (vec![hash], 0));
+    let pulled = pull(&agent, hash, &[&gone, &source.address]).await;
+    assert_eq!((pulled.missing, pulled.bytes), (vec![], bytes.len() as u64));
+    assert!(fs::read(blob_of(&agent, hash)).unwrap() == bytes);
+    let again = pull(&agent, hash, &[&source.address]).await;
+    assert_eq!((again.missing, again.bytes), (vec![], 0));
+
+    // A source whose disk has gone bad gives bytes that are not what they are called.
+    let other = vec![8_u8; 100_000];
+    let hash = BlobHash::of(&other);
+    let put = http().put(format!("{}/v1/blobs/{hash}", source.address));
+    assert_eq!(put.body(other.clone()).send().await.unwrap().status(), 201);
+    fs::write(blob_of(&source, hash), vec![9_u8; 100_000]).unwrap();
+    let pulled = pull(&agent, hash, &[&source.address]).await;
+    assert_eq!((pulled.missing, pulled.bytes), (vec![hash], 0));
+    assert!(!blob_of(&agent, hash).exists());
 }
