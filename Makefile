@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: setup tools demo build test containers deb bench sim chaos screens fmt fmt-check lint doc deny
+.PHONY: setup tools demo build test containers deb bench sim chaos fuzz screens fmt fmt-check lint doc deny
 
 # Installs what is missing: a Blender, a Python with `bpy`, libraries. Quick when nothing is.
 setup:
@@ -46,6 +46,19 @@ bench: setup build
 chaos: setup
 	$(CARGO) build --release --locked -p farmhand -p farmhand-agent -p farmhand-tests
 	target/release/farmhand-chaos $(ARGS)
+
+# Lets cargo-fuzz look for bytes that do harm, five minutes for each reader; TARGETS names some of them.
+# Needs cargo-fuzz (`cargo install cargo-fuzz`), a nightly toolchain and a C++ compiler.
+TARGETS ?= frame_set seed_body farm_body farm_event agent_body agent_event manifest facts driver_line blend
+FUZZ_SECONDS ?= 300
+fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || { echo 'make fuzz needs cargo-fuzz: cargo install --locked cargo-fuzz'; exit 2; }
+	@cargo +nightly --version >/dev/null 2>&1 || { echo 'make fuzz needs a nightly toolchain: rustup toolchain install nightly'; exit 2; }
+	mkdir -p tests/fuzz/found
+	cd tests && for target in $(TARGETS); do mkdir -p fuzz/found/$$target; corpus=fuzz/corpus/$$target; \
+	  [ -d $$corpus ] || corpus=../core/$$target/corpus; \
+	  cargo +nightly fuzz run --sanitizer none --fuzz-dir fuzz $$target fuzz/found/$$target $$corpus -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 || exit 1; done
 
 # Pictures of the running dashboard for the README, into docs/screens.
 screens: setup

@@ -30,7 +30,7 @@ mod store;
 mod structure;
 
 pub use agent::{Agent, Running, StartAgentError};
-pub use blender::Spawner;
+pub use blender::{Spawner, read_driver_line};
 pub use config::{Config, default_data_folder, default_name};
 pub use data_folder::DataFolderError;
 pub use demo::{DemoError, make_demo_scene};

@@ -7,6 +7,7 @@ mod agent;
 mod blender;
 pub mod chaos;
 mod farm;
+pub mod fuzzing;
 mod pictures;
 mod processes;
 mod program;

@@ -69,6 +69,20 @@ pub(crate) enum Message {
     Unknown,
 }
 
+impl Message {
+    /// Reads a line of the driver's. One that cannot be read says so itself.
+    pub(crate) fn of_line(line: &[u8]) -> Self {
+        serde_json::from_slice(line).unwrap_or_else(|error| Self::Broken {
+            message: format!("the driver said what nobody understands: {error}"),
+        })
+    }
+}
+
+/// Reads a line as a driver's, as a fuzzer calls it; whether it says anything.
+pub fn read_driver_line(line: &[u8]) -> bool {
+    !matches!(Message::of_line(line), Message::Broken { .. } | Message::Unknown)
+}
+
 /// Samples of a frame, as far as Blender tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub(crate) struct Samples {

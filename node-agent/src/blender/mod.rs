@@ -10,6 +10,7 @@ mod spawner;
 mod warm;
 
 pub(crate) use log::Log;
+pub use message::read_driver_line;
 pub use spawner::Spawner;
 
 pub(crate) use message::{Command, Message, Rendered};

@@ -206,10 +206,11 @@ async fn read_log(from: impl AsyncRead + Unpin, log: Arc<LogTarget>, tell: mpsc:
 async fn read_events(from: pipe::Receiver, tell: mpsc::Sender<Heard>) {
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let message = serde_json::from_str(&line).unwrap_or_else(|error| Message::Broken {
-            message: format!("the driver said what nobody understands: {error}"),
-        });
-        if tell.send(Heard::Driver(message)).await.is_err() {
+        if tell
+            .send(Heard::Driver(Message::of_line(line.as_bytes())))
+            .await
+            .is_err()
+        {
             return;
         }
     }
