@@ -45,14 +45,14 @@ fn no_damage_to_what_is_read_does_harm() {
             for seed in 0..DAMAGES {
                 let other = &entries[(number + 1) % entries.len()].1;
                 let damaged = damage(bytes, other, seed);
-                if catch_unwind(|| (target.read)(&damaged)).is_err() {
-                    panic!(
-                        "{}: {} with damage {seed}: {}",
-                        target.name,
-                        path.display(),
-                        String::from_utf8_lossy(&damaged)
-                    );
-                }
+                let survived = catch_unwind(|| (target.read)(&damaged)).is_ok();
+                assert!(
+                    survived,
+                    "{}: {} with damage {seed}: {}",
+                    target.name,
+                    path.display(),
+                    String::from_utf8_lossy(&damaged)
+                );
             }
         }
     }

@@ -8,6 +8,7 @@ use farmhand_client::{absolute, pack_scene};
 use farmhand_orchestrator::DefaultScene;
 
 use crate::scene::{inspect, references, written_by};
+use crate::words;
 
 /// The scene `named`, or the demo scene in `folder`.
 pub(crate) async fn make(named: Option<PathBuf>, folder: PathBuf) -> Result<DefaultScene, String> {
@@ -17,7 +18,7 @@ pub(crate) async fn make(named: Option<PathBuf>, folder: PathBuf) -> Result<Defa
             None => packed(make_demo_scene(&folder).await?, vec![folder]).await,
         }
     };
-    made.await.map_err(|error| format!("{error:#}"))
+    made.await.map_err(|error| words::error(&error))
 }
 
 async fn packed(scene: PathBuf, with: Vec<PathBuf>) -> Result<DefaultScene> {

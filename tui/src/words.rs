@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use color_eyre::eyre::Report;
 use farmhand_protocol::farm::{BatchState, FilmState, FilmView, NodeState};
 
 /// A node's state in one word.
@@ -104,9 +105,31 @@ pub(crate) fn film(film: &FilmView) -> String {
     }
 }
 
+/// An error and its causes in one line. A cause that was said already is not said again.
+pub(crate) fn error(error: &Report) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_says_each_of_its_causes_once() {
+        let refused = Report::msg("refused")
+            .wrap_err("no answer: refused")
+            .wrap_err("cannot send");
+        assert_eq!(error(&refused), "cannot send: no answer: refused");
+    }
 
     #[test]
     fn times_and_sizes_read_well() {

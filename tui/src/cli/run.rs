@@ -12,6 +12,7 @@ use super::{care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell
 use crate::dashboard;
 use crate::place::{self, Place};
 use crate::scene::BadScene;
+use crate::words;
 
 /// Runs the program. Exit code 0 only on success, 2 for a command line or a scene that cannot be used, else 1;
 /// an error is one line on stderr.
@@ -27,7 +28,7 @@ pub fn main() -> ExitCode {
                 _ => "",
             };
             // Where stderr is gone too, there is nobody to tell.
-            let _closed = writeln!(std::io::stderr(), "farmhand: {error:#}{hint}");
+            let _closed = writeln!(std::io::stderr(), "farmhand: {}{hint}", words::error(&error));
             match error.downcast_ref::<BadScene>() {
                 Some(_) => ExitCode::from(2),
                 None => ExitCode::FAILURE,

@@ -265,6 +265,6 @@ async fn submit(generation: u64, job: NewJob, farm: &FarmClient, inbox: &Sender<
     let result = job.submit(farm, told).await;
     Msg::Submitted {
         generation,
-        result: result.map(Box::new).map_err(|error| format!("{error:#}")),
+        result: result.map(Box::new).map_err(|error| words::error(&error)),
     }
 }

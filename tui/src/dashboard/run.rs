@@ -26,6 +26,7 @@ use crate::host::{Host, HostPlan};
 use crate::pictures::{Gallery, painter};
 use crate::settings::{self, Settings};
 use crate::view::{Environment, Look};
+use crate::words;
 
 const FRAME: Duration = Duration::from_millis(33);
 /// Messages taken at once before the next look at keys and the clock.
@@ -112,7 +113,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
             error = host_failed(&mut session.host) => {
                 session.host = None;
                 messages.push(Msg::HandedOver);
-                messages.push(Msg::Trouble(format!("the orchestrator ended: {error:#}")));
+                messages.push(Msg::Trouble(format!("the orchestrator ended: {}", words::error(&error))));
             }
             () = sleep(wake.unwrap_or_default()), if wake.is_some() => messages.push(Msg::Tick(Timestamp::now())),
             () = sleep_until(drawn + FRAME), if changed => {
@@ -158,7 +159,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
                         match handed {
                             Ok(true) => drop(update(&mut model, Msg::HandedOver)),
                             Ok(false) => {}
-                            Err(error) => drop(update(&mut model, Msg::Trouble(format!("{error:#}")))),
+                            Err(error) => drop(update(&mut model, Msg::Trouble(words::error(&error)))),
                         }
                     }
                     Command::ShowPicture(request) => gallery.show(*request),

@@ -8,10 +8,11 @@ use farmhand_blend::{Inspection, Scene, inspect};
 
 use crate::app::{Draft, SceneFile};
 use crate::new_job::{default_frames, head_of};
+use crate::words;
 
 /// Its range, from the first bytes.
 pub(crate) fn quick(path: &Path) -> Result<SceneFile, String> {
-    let head = head_of(path).map_err(|error| format!("{error:#}"))?;
+    let head = head_of(path).map_err(|error| words::error(&error))?;
     let (major, minor) = head.version;
     Ok(SceneFile {
         range: default_frames(&head),
