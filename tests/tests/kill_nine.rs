@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use farmhand_protocol::farm::{BatchState, JobDetail, JobState};
 use farmhand_protocol::{BatchId, FrameSet, JobId};
-use farmhand_tests::{Blender, Farm, FarmPlan, Scene, eventually, is_alive, pictures_in, within};
+use farmhand_tests::{Blender, Farm, FarmPlan, Scene, build_path, eventually, is_alive, pictures_in, within};
 
 /// Name, inode and time of last change of every file of a folder: what a second delivery would change.
 fn identities(folder: &Path) -> BTreeSet<(String, u64, SystemTime)> {
@@ -85,6 +85,71 @@ async fn a_killed_orchestrator_comes_back_and_adopts_what_its_agents_run() {
     assert!(known.is_subset(&ids));
     // The Blenders that ran then rendered on: adopted, not started anew.
     assert!(blenders.iter().all(is_alive), "a Blender was restarted");
+}
+
+/// How long the farm is away in the next test, in seconds; longer than a lease by hand.
+fn away() -> Duration {
+    let seconds = std::env::var("FARMHAND_TEST_AWAY").ok();
+    Duration::from_secs(seconds.map_or(6, |seconds| seconds.parse().unwrap()))
+}
+
+#[tokio::test]
+async fn frames_that_agents_render_while_the_farm_is_away_are_delivered_and_rendered_once() {
+    const FRAME_MS: u64 = 250;
+    let mut plan = FarmPlan::agents(2, Blender::Executable);
+    let stand_in = build_path("farmhand-stand-in").display().to_string();
+    let records = tempfile::tempdir().unwrap();
+    let record = |number: usize| records.path().join(number.to_string());
+    for (number, agent) in plan.agents.iter_mut().enumerate() {
+        agent.blenders.clear();
+        agent.more = vec!["--blender".to_owned(), stand_in.clone()];
+        agent.environment = vec![
+            ("STAND_IN_MS".to_owned(), FRAME_MS.to_string()),
+            ("STAND_IN_RECORD".to_owned(), record(number).display().to_string()),
+        ];
+    }
+    let begun = |number: usize| -> Vec<String> {
+        let text = std::fs::read_to_string(record(number)).unwrap_or_default();
+        let frames = text.lines().filter_map(|line| line.rsplit(' ').next());
+        frames.map(str::to_owned).collect()
+    };
+    let mut farm = Farm::start(plan).await;
+    let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
+    // More than both can render meanwhile.
+    let each = u64::try_from(away().as_millis()).unwrap() / FRAME_MS + 8;
+    let frames = format!("1-{}", 2 * each);
+    let id = farm.submit(&scene, &frames, &["--batch-size", &each.to_string()]);
+    eventually("both agents render", async || {
+        [0, 1]
+            .iter()
+            .all(|number| begun(*number).len() >= 2)
+            .then_some(())
+    })
+    .await;
+
+    farm.orchestrator.kill_nine();
+    let before = [0, 1].map(|number| begun(number).len());
+    tokio::time::sleep(away()).await;
+    let after = [0, 1].map(|number| begun(number).len());
+    farm.restart_orchestrator().await;
+    let detail = farm.ended(id).await;
+    must_be_delivered_once(&detail, &frames);
+    for number in [0, 1] {
+        assert!(
+            after[number] > before[number] + 4,
+            "agent {number} idled: {before:?} {after:?}"
+        );
+    }
+    let mut all: Vec<String> = [0, 1].iter().flat_map(|number| begun(*number)).collect();
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(
+        (all.len(), count as u64),
+        (count, 2 * each),
+        "a frame was rendered twice"
+    );
+    assert!(detail.attempts.is_empty(), "{:?}", detail.attempts);
 }
 
 #[tokio::test]

@@ -188,13 +188,15 @@ async fn scene_layers_size_samples_and_engine_are_chosen_at_submit() {
 async fn a_scene_that_asks_for_a_film_gets_pictures_and_the_film_of_them() {
     let farm = Farm::start(FarmPlan::agents(1, Blender::Executable)).await;
     let scene = Scene::MOVIE.make(Blender::Executable, &farm.folder().join("scenes"));
+    let home = farm.folder().join("elsewhere/movie");
     let said = farm.farmhand([
         "submit".as_ref(),
         scene.as_os_str(),
         "--frames".as_ref(),
         "1-5x2".as_ref(),
         "--video".as_ref(),
-        "--wait".as_ref(),
+        "--download".as_ref(),
+        home.as_os_str(),
     ]);
     let has_ffmpeg = Command::new("ffmpeg").arg("-version").output().is_ok();
     assert_eq!(said.code, Some(0), "{}", said.all());
@@ -213,6 +215,17 @@ async fn a_scene_that_asks_for_a_film_gets_pictures_and_the_film_of_them() {
     assert_eq!(film.state, FilmState::Made, "{film:?}");
     let names: Vec<&str> = film.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(names, ["movie_0001-0005.mkv", "movie_preview.mp4"]);
+    for name in &names {
+        let brought = fs::read(home.join(name)).unwrap();
+        assert!(
+            brought == fs::read(folder.join(name)).unwrap(),
+            "{name} came to who submitted"
+        );
+    }
+    let again = farm.folder().join("elsewhere/again");
+    let said = farm.farmhand(["fetch", &job.id.to_string(), again.to_str().unwrap()]);
+    assert!(said.out.starts_with("5 files"), "{}", said.all());
+    assert!(again.join("movie_preview.mp4").exists());
     for name in names {
         let probed = Command::new("ffprobe")
             .args([

@@ -38,6 +38,7 @@ pub(crate) struct HostPlan {
     pub(crate) open_seed: bool,
     pub(crate) limits: Limits,
     pub(crate) token: Option<Tokens>,
+    read_token_file: Option<PathBuf>,
     webhooks: Vec<Webhook>,
     webhook_secret_file: Option<PathBuf>,
     on_event: Option<PathBuf>,
@@ -78,6 +79,7 @@ impl HostPlan {
                 ..args.logs
             },
             token: place::own_token(common, place)?,
+            read_token_file: args.read_token_file.as_deref().map(absolute).transpose()?,
             token_file: common.token_file.as_deref().map(absolute).transpose()?,
         })
     }
@@ -112,6 +114,9 @@ impl HostPlan {
         }
         if let Some(file) = &self.token_file {
             add("--token-file", file.clone().into());
+        }
+        if let Some(file) = &self.read_token_file {
+            add("--read-token-file", file.clone().into());
         }
         for hook in &self.webhooks {
             add("--webhook", hook.to_string().into());
@@ -253,6 +258,16 @@ fn config(plan: HostPlan) -> Result<Config> {
         .as_deref()
         .map(Secret::from_file)
         .transpose()?;
+    let read_tokens = plan
+        .read_token_file
+        .as_deref()
+        .map(Tokens::from_file)
+        .transpose()?;
+    if read_tokens.is_some() && plan.token.is_none() {
+        return Err(eyre!(
+            "--read-token-file is for a farm that has a token too: make one with `farmhand token`"
+        ));
+    }
     let scene = default_scene::make(plan.scene, plan.data.join("default-scene"));
     let defaults = Config::new(plan.listen, plan.data, plan.output);
     let store_bytes = plan.store.map(|store| store.saturating_mul(1_000_000_000));
@@ -268,6 +283,7 @@ fn config(plan: HostPlan) -> Result<Config> {
         nodes: plan.nodes,
         discover: plan.discover,
         tokens: plan.token,
+        read_tokens,
         open_seed: plan.open_seed,
         limits: plan.limits,
         scene: Some(Box::pin(scene)),

@@ -10,7 +10,7 @@ use farmhand_client::{FarmClient, Upload, absolute, pack_scene, share_scene};
 use farmhand_protocol::farm::{Existing, JobView, SubmitJob};
 use farmhand_protocol::{Frame, FrameSet, JobId, RenderSettings};
 
-use crate::scene;
+use crate::{place, scene};
 
 /// A job as a person asks for it, before its scene is packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl NewJob {
             max_nodes: self.max_nodes,
             preview: self.preview,
             video: self.video,
-            user: user(),
+            user: place::user(),
         };
         let key = uuid::Uuid::new_v4().to_string();
         let mut tries = 0;
@@ -138,11 +138,4 @@ fn name_of(scene: &Path) -> String {
     } else {
         stem.into_owned()
     }
-}
-
-fn user() -> String {
-    ["FARMHAND_USER", "USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
-        .unwrap_or_default()
 }

@@ -72,7 +72,7 @@ impl Place {
 
     /// The orchestrator that holds the folder and answers.
     pub(crate) async fn running_orchestrator(&self, token: Option<&Tokens>) -> Option<FarmClient> {
-        let client = FarmClient::new(self.noted_orchestrator()?, token.cloned());
+        let client = client(self.noted_orchestrator()?, token.cloned());
         client.health().await.ok()?;
         Some(client)
     }
@@ -87,14 +87,27 @@ fn is_alive(pid: i32) -> bool {
 /// The farm that a verb asks.
 pub(crate) fn farm(common: &Common) -> Result<FarmClient> {
     if let Some(address) = &common.farm {
-        return Ok(FarmClient::new(address.clone(), named_token(common)?));
+        return Ok(client(address.clone(), named_token(common)?));
     }
     let place = Place::new(common.data.clone())?;
     let address = match place.noted_orchestrator() {
         Some(address) => address,
         None => default_farm(),
     };
-    Ok(FarmClient::new(address, own_token(common, &place)?))
+    Ok(client(address, own_token(common, &place)?))
+}
+
+/// A client that tells the farm who uses it.
+pub(crate) fn client(address: FarmAddress, token: Option<Tokens>) -> FarmClient {
+    FarmClient::new(address, token).used_by(user())
+}
+
+/// Who sits here, as this machine has it.
+pub(crate) fn user() -> String {
+    ["FARMHAND_USER", "USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .unwrap_or_default()
 }
 
 fn default_farm() -> FarmAddress {

@@ -47,6 +47,7 @@ impl Rehearsal {
             output: "/renders".to_owned(),
             nodes_ready: u32::try_from(scale.nodes).unwrap_or(u32::MAX),
             nodes: u32::try_from(scale.nodes).unwrap_or(u32::MAX),
+            readonly: false,
             notes: Vec::new(),
         };
         let snapshot = Snapshot {

@@ -7,8 +7,11 @@ use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmView, FrameState, FrameView, JobDetail,
     JobView, NodeView, OutputView, Page, SubmitJob, Verification, Why,
 };
-use farmhand_protocol::{BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER};
+use farmhand_protocol::{
+    AuditEntry, BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER, USER_HEADER,
+};
 use jiff::Timestamp;
+use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +28,7 @@ pub struct FarmClient {
     http: reqwest::Client,
     address: FarmAddress,
     token: Option<Tokens>,
+    user: String,
 }
 
 impl FarmClient {
@@ -35,7 +39,19 @@ impl FarmClient {
             .no_proxy() // A farm is on our own network; a proxy set for the web must not stand between.
             .build()
             .expect("a client without TLS and with fixed options can always be built");
-        Self { http, address, token }
+        Self {
+            http,
+            address,
+            token,
+            user: String::new(),
+        }
+    }
+
+    /// The same client, with the name of whoever uses it: the farm's audit log shows it.
+    #[must_use]
+    pub fn used_by(mut self, user: String) -> Self {
+        self.user = user;
+        self
     }
 
     /// Where the farm is.
@@ -51,6 +67,13 @@ impl FarmClient {
     /// `GET /v1/farm`.
     pub async fn farm(&self) -> Result<FarmView, CallError> {
         self.read(self.get("/v1/farm")).await
+    }
+
+    /// Who changed what: the newest so many calls, newest first; 2000 at most.
+    pub async fn audit(&self, newest: usize) -> Result<Vec<AuditEntry>, CallError> {
+        let request = self.get("/v1/audit").query(&[("limit", newest)]);
+        let page: Page<AuditEntry> = self.read(request).await?;
+        Ok(page.items)
     }
 
     /// Every job that the farm still lists.
@@ -125,6 +148,12 @@ impl FarmClient {
             Some(path) => request.query(&[("file", path)]),
             None => request,
         };
+        call::send(&self.address, request).await
+    }
+
+    /// A film of a job, by its path in the job's view.
+    pub async fn film_file(&self, id: JobId, path: &str) -> Result<Response, CallError> {
+        let request = self.get(&format!("/v1/jobs/{id}/film")).query(&[("file", path)]);
         call::send(&self.address, request).await
     }
 
@@ -331,6 +360,10 @@ impl FarmClient {
             .http
             .request(method, self.address.join(path))
             .header(PROTOCOL_HEADER, PROTOCOL.to_string());
+        let request = match HeaderValue::from_bytes(self.user.as_bytes()) {
+            Ok(user) if !user.is_empty() => request.header(USER_HEADER, user),
+            Ok(_) | Err(_) => request,
+        };
         match &self.token {
             Some(tokens) => request.bearer_auth(tokens.first()),
             None => request,

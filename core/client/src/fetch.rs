@@ -1,4 +1,4 @@
-//! Bringing a job's frames to this machine's own disk: resumable, each file verified by its hash, and under
+//! Bringing a job's frames and films to this machine's own disk: resumable, each file verified by its hash, and under
 //! its name only when whole.
 
 use std::collections::HashSet;
@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use farmhand_protocol::agent::FrameFile;
-use farmhand_protocol::farm::{FrameState, FrameView};
+use farmhand_protocol::farm::FrameState;
 use farmhand_protocol::{BlobHash, Frame, JobId, TreePath};
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
@@ -32,10 +32,8 @@ pub enum FetchError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// What came is not what the farm has.
-    #[error("frame {frame}: {path} arrived damaged; try again")]
+    #[error("{path} arrived damaged; try again")]
     Damaged {
-        /// Of which frame.
-        frame: Frame,
         /// Which file.
         path: TreePath,
     },
@@ -55,7 +53,15 @@ pub struct FrameFetcher {
     farm: FarmClient,
     job: JobId,
     folder: PathBuf,
+    films: Vec<FrameFile>,
     have: HashSet<(TreePath, BlobHash)>,
+}
+
+/// What a file belongs to.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Frame(Frame),
+    Job,
 }
 
 impl FrameFetcher {
@@ -65,8 +71,14 @@ impl FrameFetcher {
             farm,
             job,
             folder,
+            films: Vec::new(),
             have: HashSet::new(),
         }
+    }
+
+    /// Brings these films too, from the next pass on.
+    pub fn and_films(&mut self, films: Vec<FrameFile>) {
+        self.films = films;
     }
 
     /// Brings every delivered frame that is not there. `progress` is told after each file.
@@ -84,40 +96,47 @@ impl FrameFetcher {
                 .iter()
                 .filter(|frame| frame.state == FrameState::Delivered)
             {
-                self.bring_frame(frame, &mut fetched, &mut progress).await?;
+                for file in &frame.files {
+                    self.bring_new(Of::Frame(frame.frame), file, &mut fetched, &mut progress)
+                        .await?;
+                }
             }
             cursor = page.next;
             if cursor.is_none() {
-                return Ok(fetched);
+                break;
             }
         }
+        for film in self.films.clone() {
+            self.bring_new(Of::Job, &film, &mut fetched, &mut progress)
+                .await?;
+        }
+        Ok(fetched)
     }
 
-    async fn bring_frame(
+    async fn bring_new(
         &mut self,
-        frame: &FrameView,
+        of: Of,
+        file: &FrameFile,
         fetched: &mut Fetched,
         progress: &mut impl FnMut(Fetched),
     ) -> Result<(), FetchError> {
-        for file in &frame.files {
-            if self.have.contains(&(file.path.clone(), file.hash)) {
-                continue;
-            }
-            let target = self.folder.join(file.path.as_str());
-            if is_there(target.clone(), file.clone()).await {
-                fetched.known += 1;
-            } else {
-                self.bring(frame.frame, file, &target).await?;
-                fetched.files += 1;
-                fetched.bytes += file.size;
-            }
-            self.have.insert((file.path.clone(), file.hash));
-            progress(*fetched);
+        if self.have.contains(&(file.path.clone(), file.hash)) {
+            return Ok(());
         }
+        let target = self.folder.join(file.path.as_str());
+        if is_there(target.clone(), file.clone()).await {
+            fetched.known += 1;
+        } else {
+            self.bring(of, file, &target).await?;
+            fetched.files += 1;
+            fetched.bytes += file.size;
+        }
+        self.have.insert((file.path.clone(), file.hash));
+        progress(*fetched);
         Ok(())
     }
 
-    async fn bring(&self, frame: Frame, file: &FrameFile, target: &Path) -> Result<(), FetchError> {
+    async fn bring(&self, of: Of, file: &FrameFile, target: &Path) -> Result<(), FetchError> {
         let write = |path: &Path| {
             let path = path.to_owned();
             move |source| FetchError::Write { path, source }
@@ -128,10 +147,11 @@ impl FrameFetcher {
         let mut partial = target.as_os_str().to_owned();
         partial.push(".partial"); // No picture's extension, so nobody takes it for a frame.
         let partial = PathBuf::from(partial);
-        let response = self
-            .farm
-            .frame_file(self.job, frame, Some(file.path.as_str()))
-            .await?;
+        let path = file.path.as_str();
+        let response = match of {
+            Of::Frame(frame) => self.farm.frame_file(self.job, frame, Some(path)).await?,
+            Of::Job => self.farm.film_file(self.job, path).await?,
+        };
         let mut output = tokio::fs::File::create(&partial).await.map_err(write(&partial))?;
         let mut hasher = blake3::Hasher::new();
         let mut chunks = response.bytes_stream();
@@ -143,7 +163,6 @@ impl FrameFetcher {
         if BlobHash::from(hasher.finalize()) != file.hash {
             let _left_behind_is_harmless = tokio::fs::remove_file(&partial).await;
             return Err(FetchError::Damaged {
-                frame,
                 path: file.path.clone(),
             });
         }

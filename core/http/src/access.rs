@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -18,11 +18,17 @@ pub struct Access(Arc<Rule>);
 #[derive(Debug)]
 struct Rule {
     tokens: Option<Tokens>,
+    /// Of those who may only look.
+    looking: Option<Tokens>,
     open_seed: bool,
     seed: Option<Limit>,
     api: Option<Limit>,
     wrong_tokens: Limit,
 }
+
+/// Extension of a request whose token may only look.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOnly;
 
 /// What comes of a call before anyone looks at it.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ enum Verdict {
     Open,
     /// One of ours: counted.
     Allowed,
+    /// One who may only look: counted too.
+    Looking,
     FromAWebPage,
     NoToken,
     WrongToken,
@@ -41,6 +49,7 @@ impl Access {
     pub fn new(tokens: Option<Tokens>, open_seed: bool, limits: Limits) -> Self {
         Self(Arc::new(Rule {
             tokens,
+            looking: None,
             open_seed,
             seed: Limit::new(limits.seed),
             api: Limit::new(limits.api),
@@ -48,11 +57,20 @@ impl Access {
         }))
     }
 
+    /// Lets whoever has one of these tokens look at everything and change nothing.
+    #[must_use]
+    pub fn and_for_looking(mut self, tokens: Option<Tokens>) -> Self {
+        if let Some(rule) = Arc::get_mut(&mut self.0) {
+            rule.looking = tokens;
+        }
+        self
+    }
+
     /// Middleware for the whole router: `middleware::from_fn_with_state(access, Access::check)`.
     ///
     /// Who has the right token is let in whatever else comes from the same address: guessing a token of a
     /// farm would take ages at any rate, and nobody shall be able to lock it out.
-    pub async fn check(State(access): State<Self>, request: Request, next: Next) -> Response {
+    pub async fn check(State(access): State<Self>, mut request: Request, next: Next) -> Response {
         let rule = &access.0;
         let seed = is_seed_call(request.uri().path());
         // A server that is not told where calls come from, as in a test without a socket, has none to count.
@@ -62,9 +80,17 @@ impl Access {
             (Some(limit), Some(from)) => limit.count(from),
             (None, _) | (_, None) => Ok(()),
         };
-        match rule.judge(request.uri().path(), request.headers()) {
+        let verdict = rule.judge(request.uri().path(), request.headers());
+        if verdict == Verdict::Looking {
+            request.extensions_mut().insert(ReadOnly);
+        }
+        match verdict {
             Verdict::Open => next.run(request).await,
-            Verdict::Allowed => match count(if seed {
+            Verdict::Looking if !matches!(*request.method(), Method::GET | Method::HEAD) => {
+                let said = "this token may only look: what changes something needs the farm's own";
+                Reject::new(StatusCode::FORBIDDEN, "read-only", said).into_response()
+            }
+            Verdict::Allowed | Verdict::Looking => match count(if seed {
                 rule.seed.as_ref()
             } else {
                 rule.api.as_ref()
@@ -102,6 +128,14 @@ impl Rule {
         }
         match bearer(headers) {
             Some(token) if tokens.accepts(token) => Verdict::Allowed,
+            Some(token)
+                if self
+                    .looking
+                    .as_ref()
+                    .is_some_and(|looking| looking.accepts(token)) =>
+            {
+                Verdict::Looking
+            }
             Some(_) => Verdict::WrongToken,
             None => Verdict::NoToken,
         }
@@ -211,6 +245,17 @@ mod tests {
             &with(header::ORIGIN, "http://evil.example")
         ));
         assert!(allows(&access, "/v1/jobs", &HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_token_for_looking_is_told_from_the_farms_own() {
+        let own = Tokens::from_value("X", "0123456789abcdef").unwrap();
+        let looking = Tokens::from_value("X", "look-look-look-look").unwrap();
+        let access = Access::new(Some(own), false, Limits::default()).and_for_looking(Some(looking));
+        let judge = |token: &str| access.0.judge("/v1/jobs", &headers(&format!("Bearer {token}")));
+        assert_eq!(judge("look-look-look-look"), Verdict::Looking);
+        assert_eq!(judge("0123456789abcdef"), Verdict::Allowed);
+        assert_eq!(judge("look-look-look-lool"), Verdict::WrongToken);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod reject;
 pub mod seed;
 mod token;
 
-pub use access::Access;
+pub use access::{Access, ReadOnly};
 pub use api::{Api, Call, call};
 pub use events::{AfterEvent, EventLog};
 pub use extract::{Json, JsonOrDefault, Path, Query};

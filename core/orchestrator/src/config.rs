@@ -34,6 +34,8 @@ pub struct Config {
     /// What callers must present, and what agents are shown. Without it the orchestrator listens on loopback
     /// only.
     pub tokens: Option<Tokens>,
+    /// What callers may present who only look.
+    pub read_tokens: Option<Tokens>,
     /// Lets anyone use the two seed calls without a token.
     pub open_seed: bool,
     /// How often one address may call.
@@ -60,6 +62,7 @@ impl Config {
             forget_after: Duration::from_mins(10),
             store_bytes: 500_000_000_000,
             tokens: None,
+            read_tokens: None,
             open_seed: false,
             limits: Limits::default(),
             scene: None,
@@ -81,6 +84,7 @@ impl std::fmt::Debug for Config {
             .field("discover", &self.discover)
             .field("forget_after", &self.forget_after)
             .field("tokens", &self.tokens)
+            .field("read_tokens", &self.read_tokens)
             .field("open_seed", &self.open_seed)
             .field("limits", &self.limits)
             .field("resolve", &self.resolve.is_some())

@@ -1,6 +1,7 @@
 //! What callers can have from the orchestrator, whatever they call through: reads from published views, from
 //! the loop and from the store, and commands to the loop.
 
+mod audit;
 mod frames;
 mod jobs;
 mod logs;
@@ -19,6 +20,7 @@ pub(crate) use self::frames::{FrameFilter, Picture};
 pub(crate) use self::jobs::{BatchFilter, JobFilter};
 pub(crate) use self::nodes::NodeFilter;
 use crate::address::AddressError;
+use crate::audit::AuditLog;
 use crate::blobs::Blobs;
 use crate::board::{Board, Views};
 use crate::inbox::{CommandError, Inbox};
@@ -40,8 +42,16 @@ struct Inner {
     deliveries: Arc<Deliveries>,
     metrics: Arc<Metrics>,
     logs: Arc<KeptLogs>,
+    audit: Arc<AuditLog>,
     stop: CancellationToken,
     drain_turns: Mutex<HashMap<NodeId, u64>>,
+}
+
+/// What is read from disk, beside the loop's own state.
+pub(crate) struct Records {
+    pub(crate) deliveries: Deliveries,
+    pub(crate) logs: Arc<KeptLogs>,
+    pub(crate) audit: AuditLog,
 }
 
 /// Why a call gives nothing.
@@ -80,18 +90,18 @@ impl Front {
         farm: FarmId,
         submissions: Submissions,
         links: Arc<Links>,
-        deliveries: Deliveries,
+        records: Records,
         metrics: Arc<Metrics>,
-        logs: Arc<KeptLogs>,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             farm,
             submissions,
             links,
-            deliveries: Arc::new(deliveries),
+            deliveries: Arc::new(records.deliveries),
             metrics,
-            logs,
+            logs: records.logs,
+            audit: Arc::new(records.audit),
             stop,
             drain_turns: Mutex::default(),
         }))
@@ -122,8 +132,8 @@ impl Front {
         self.board().views()
     }
 
-    /// The farm in a few lines.
-    pub(crate) fn farm(&self) -> FarmView {
+    /// The farm in a few lines, for someone who may only look or for anyone else.
+    pub(crate) fn farm(&self, readonly: bool) -> FarmView {
         let views = self.views();
         let ready = |node: &&Arc<NodeView>| matches!(node.state, NodeState::Idle | NodeState::Rendering);
         FarmView {
@@ -133,6 +143,7 @@ impl Front {
             nodes_ready: count(views.nodes.values().filter(ready).count()),
             nodes: count(views.nodes.len()),
             notes: views.notes.iter().map(|note| (**note).clone()).collect(),
+            readonly,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod address;
 mod agent;
+mod audit;
 mod blobs;
 mod board;
 mod care;

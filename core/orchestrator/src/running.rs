@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::address::{AddressError, agent_address};
+use crate::audit::AuditLog;
 use crate::blobs::Blobs;
 use crate::board::Painter;
 use crate::config::Config;
 use crate::delivery::clear_parts;
 use crate::discovery::{Discovery, system_resolver};
-use crate::front::Front;
+use crate::front::{Front, Records};
 use crate::hold::{Hold, HoldError};
 use crate::inbox::{Inbox, Message};
 use crate::journal::{Journal, JournalError, UsedKey};
@@ -67,6 +68,15 @@ pub enum StartError {
     /// The folder of uploaded scenes is of no use.
     #[error("cannot use {path}: {source}")]
     Blobs {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The log of who changed what is of no use.
+    #[error("cannot use the audit log in {path}: {source}")]
+    Audit {
         /// The folder.
         path: PathBuf,
         /// What the system said.
@@ -123,7 +133,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let assembled = assemble(opened, blobs, stock, farm_wide);
     let (inbox, front) = (assembled.inbox, assembled.front);
     let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold, stop.clone())?;
-    let access = Access::new(config.tokens, config.open_seed, config.limits);
+    let access =
+        Access::new(config.tokens, config.open_seed, config.limits).and_for_looking(config.read_tokens);
     let router = crate::http::router(front, access);
     let stopping = stop.clone();
     let server = tokio::spawn(async move {
@@ -220,9 +231,12 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         farm.id(),
         submissions,
         Arc::clone(&links),
-        opened.deliveries,
+        Records {
+            deliveries: opened.deliveries,
+            logs,
+            audit: opened.audit,
+        },
         Arc::clone(&metrics),
-        logs,
         farm_wide.stop,
     );
     let owner = Owner {
@@ -319,6 +333,7 @@ struct Opened {
     journal: SqliteJournal,
     deliveries: Deliveries,
     logs: KeptLogs,
+    audit: AuditLog,
     recalled: Recalled,
     keys: Vec<UsedKey>,
     roots: OutputRoots,
@@ -349,11 +364,16 @@ fn open(data: &Path, output: &Path, allowed: &[PathBuf]) -> Result<Opened, Start
         }
     }
     let deliveries = Deliveries::open(&path)?;
+    let audit = AuditLog::open(data).map_err(|source| StartError::Audit {
+        path: data.to_owned(),
+        source,
+    })?;
     Ok(Opened {
         hold,
         journal,
         deliveries,
         logs: KeptLogs::open(data.join("frame-logs")),
+        audit,
         recalled,
         keys,
         roots,

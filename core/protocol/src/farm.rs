@@ -613,6 +613,9 @@ pub struct FarmView {
     pub nodes: u32,
     /// The newest lines of the diary, oldest first.
     pub notes: Vec<Note>,
+    /// Whoever asked has a token that may only look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub readonly: bool,
 }
 
 /// Answer of `GET /v1/jobs/{id}/why`, `/v1/batches/{id}/why` and `/v1/nodes/{id}/why`.

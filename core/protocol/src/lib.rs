@@ -4,6 +4,7 @@
 //! it means to the farm.
 
 pub mod agent;
+mod audit;
 mod blender;
 mod cause;
 mod digest;
@@ -17,6 +18,7 @@ mod notice;
 mod problem;
 mod settings;
 
+pub use audit::{AuditEntry, USER_HEADER};
 pub use blender::{BlenderVersion, BlenderVersionError};
 pub use cause::Cause;
 pub use digest::{BlobHash, DigestError, SceneHash};

@@ -27,7 +27,7 @@ fn subject(model: &Model) -> Subject<'_> {
 }
 
 /// Why a read-only dashboard does nothing.
-pub(crate) const READ_ONLY: &str = "this dashboard is read-only: it was started with --readonly";
+pub(crate) const READ_ONLY: &str = "this dashboard is read-only: --readonly, or a token that may only look";
 
 /// Whether an action can be done now; if not, why, in words.
 pub(crate) fn availability(model: &Model, action: Action) -> Result<(), String> {

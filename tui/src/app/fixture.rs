@@ -166,6 +166,7 @@ pub(crate) fn snapshot() -> Snapshot {
             output: "/renders".to_owned(),
             nodes_ready: 6,
             nodes: 7,
+            readonly: false,
             notes: vec![
                 note(
                     23,

@@ -110,6 +110,7 @@ pub(crate) fn farm_loaded(
     match result {
         Ok(snapshot) => {
             let now = model.now;
+            model.readonly |= snapshot.farm.readonly;
             model.newest_mut().take(*snapshot, now);
             model.settle_all();
             job::farm_loaded(model);

@@ -3,7 +3,7 @@
 use farmhand_protocol::JobId;
 use jiff::SignedDuration;
 
-use super::fixture::{acts, busy, ctrl, dialog, press};
+use super::fixture::{acts, busy, ctrl, dialog, press, showing, snapshot};
 use super::*;
 
 /// Answers the one act that was asked for, telling what takes it back.
@@ -127,6 +127,16 @@ fn read_only_changes_nothing_whatever_is_pressed() {
             .any(|command| matches!(command, Command::Submit { .. })),
         "{commands:?}"
     );
+}
+
+#[test]
+fn a_dashboard_whose_token_may_only_look_is_read_only() {
+    let mut snapshot = snapshot();
+    snapshot.farm.readonly = true;
+    let mut model = showing(snapshot, 100, 30);
+    assert!(model.readonly);
+    assert!(acts(&press(&mut model, "c")).is_empty());
+    assert!(toast(&mut model).contains("read-only"));
 }
 
 #[test]

@@ -157,6 +157,9 @@ pub(crate) struct HostArgs {
     /// Run this program for each notice, without a shell; it reads the notice as JSON.
     #[arg(long, value_name = "PROGRAM", env = "FARMHAND_ON_EVENT")]
     pub(crate) on_event: Option<PathBuf>,
+    /// File with tokens of those who may only look: dashboards on a wall, Prometheus. Made as the token's.
+    #[arg(long, value_name = "FILE", env = "FARMHAND_READ_TOKEN_FILE")]
+    pub(crate) read_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) logs: LogArgs,
 }
@@ -257,7 +260,7 @@ Examples:
         /// Which job.
         id: JobId,
     },
-    /// Bring a job's finished frames to this machine. Files that are there already are not fetched again.
+    /// Bring a job's finished frames and its films to this machine. Files that are there already are not fetched again.
     Fetch {
         /// Which job.
         id: JobId,
@@ -295,6 +298,17 @@ Examples:
     },
     /// Print versions, folders and where the token is.
     Info(PrintArgs),
+    /// Tell who changed what: user, address and call, newest last. The user is who they say they are.
+    #[command(
+        after_help = "Examples:\n  farmhand audit\n  farmhand audit --newest 500 --json | jq '.[] | select(.user == \"ada\")'"
+    )]
+    Audit {
+        /// So many of the newest calls.
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=2000))]
+        newest: u32,
+        #[command(flatten)]
+        print: PrintArgs,
+    },
     /// Make a token file if there is none, and print where it is.
     ///
     /// Give the file to `farmhand serve` and `farmhand-agent` with --token-file: who has the token may submit,
@@ -418,7 +432,7 @@ pub(crate) struct SubmitArgs {
     /// Folder for the pictures on the farm, relative to its output root [default: the job's name].
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: Option<String>,
-    /// Bring the frames to this folder on this machine; waits for the job's end.
+    /// Bring the frames, and films that are made of them, to this folder on this machine; waits for the job's end.
     #[arg(long, value_name = "DIR")]
     pub(crate) download: Option<PathBuf>,
     /// What becomes of pictures that are already there [default: the job is refused].

@@ -1,4 +1,4 @@
-//! `fetch`: a job's frames onto this machine's own disk.
+//! `fetch`: a job's frames and films onto this machine's own disk.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use farmhand_client::{FarmClient, FrameFetcher};
 use farmhand_protocol::JobId;
 
 use super::print;
-use super::submit::{conclude, fetch_with_retry, follow};
+use super::submit::{conclude, fetch_with_retry, films_of, follow};
 use crate::words;
 
 pub(crate) async fn fetch(farm: &FarmClient, id: JobId, folder: PathBuf, wait: bool) -> Result<()> {
@@ -17,6 +17,7 @@ pub(crate) async fn fetch(farm: &FarmClient, id: JobId, folder: PathBuf, wait: b
         return conclude(&ended, false);
     }
     let mut fetcher = FrameFetcher::new(farm.clone(), id, folder.clone());
+    fetcher.and_films(films_of(&job));
     let brought = fetch_with_retry(&mut fetcher).await?;
     let known = match brought.known {
         0 => String::new(),

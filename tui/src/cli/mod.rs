@@ -1,6 +1,7 @@
 //! The command line: the same verbs for people and scripts. Must not know how the dashboard draws.
 
 mod args;
+mod audit;
 mod care;
 mod control;
 mod demo;

@@ -8,7 +8,9 @@ use color_eyre::eyre::{Result, WrapErr};
 use farmhand_client::CallError;
 
 use super::args::{Cli, Verb};
-use super::{care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token, why};
+use super::{
+    audit, care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token, why,
+};
 use crate::dashboard;
 use crate::place::{self, Place};
 use crate::scene::BadScene;
@@ -87,6 +89,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Undrain { node } => nodes::undrain(&farm()?, &node).await,
         Verb::Why { what, frame, print } => why::why(&farm()?, &what, frame, print.json).await,
         Verb::Info(print) => info::info(&cli.common, cli.dashboard.config, print.json).await,
+        Verb::Audit { newest, print } => audit::audit(&farm()?, newest, print.json).await,
         Verb::Token { show } => token::token(&Place::new(cli.common.data.clone())?, show),
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { dir } => shell::man(dir.as_deref()),

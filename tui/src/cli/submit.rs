@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Result, bail};
 use farmhand_client::{FarmClient, FrameFetcher, Upload};
+use farmhand_protocol::agent::FrameFile;
 use farmhand_protocol::farm::{Existing, FilmState, JobState, JobView};
 use farmhand_protocol::{Denoise, RenderSettings};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -121,10 +122,17 @@ pub(crate) async fn follow(farm: &FarmClient, job: JobView, download: Option<Pat
     let ended = ended?;
     let ended = after_films(farm, ended).await?;
     if let (Some(mut fetcher), Some(folder)) = (fetcher, download) {
+        fetcher.and_films(films_of(&ended));
         fetch_with_retry(&mut fetcher).await?;
         eprintln!("frames are in {}", folder.display());
     }
     Ok(ended)
+}
+
+/// Films of a job that are there to be brought.
+pub(crate) fn films_of(job: &JobView) -> Vec<FrameFile> {
+    let made = job.film.as_ref().filter(|film| film.state == FilmState::Made);
+    made.map(|film| film.files.clone()).unwrap_or_default()
 }
 
 /// The job once its films are made, or could not be.

@@ -23,7 +23,7 @@ pub(crate) async fn connect(
     need_terminal()?;
     let place = Place::new(common.data.clone())?;
     let _logs = farmhand_observe::start(logs, &place.logs(), "dashboard", false)?;
-    let farm = FarmClient::new(address, place::named_token(common)?);
+    let farm = place::client(address, place::named_token(common)?);
     run(Session {
         farm,
         host: None,
@@ -101,7 +101,7 @@ fn client_of(host: &Host, token: Option<Tokens>) -> Result<FarmClient> {
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    Ok(FarmClient::new(format!("http://{address}").parse()?, token))
+    Ok(place::client(format!("http://{address}").parse()?, token))
 }
 
 fn need_terminal() -> Result<()> {

@@ -23,7 +23,7 @@ pub(crate) struct FrameFilter {
     frames: Option<FrameSet>,
 }
 
-/// A file of a delivered frame, opened.
+/// A file of a delivered frame, or a film, opened.
 pub(crate) struct Picture {
     pub(crate) file: tokio::fs::File,
     pub(crate) meta: FrameFile,
@@ -105,12 +105,16 @@ impl Front {
             .or_else(first)
             .cloned()
             .ok_or_else(not_there)?;
-        let (folder, path) = (PathBuf::from(job.output), meta.path.clone());
-        let opened = off_thread(move || open_plainly(&folder, &path)).await?;
-        Ok(Picture {
-            file: tokio::fs::File::from_std(opened),
-            meta,
-        })
+        open(job.output.into(), meta).await
+    }
+
+    /// A film of a job.
+    pub(crate) async fn film(&self, id: JobId, path: &TreePath) -> Result<Picture, FrontError> {
+        let job = self.job_view(id)?;
+        let films = job.film.map(|film| film.files).unwrap_or_default();
+        let film = films.into_iter().find(|film| film.path == *path);
+        let film = film.ok_or_else(|| FrontError::NotThere(format!("{id} has no film {path}")))?;
+        open(job.output.into(), film).await
     }
 
     async fn delivered(
@@ -122,6 +126,15 @@ impl Front {
         let deliveries = Arc::clone(&self.0.deliveries);
         off_thread(move || Ok(deliveries.between(job, first, last)?)).await
     }
+}
+
+async fn open(folder: PathBuf, meta: FrameFile) -> Result<Picture, FrontError> {
+    let path = meta.path.clone();
+    let opened = off_thread(move || open_plainly(&folder, &path)).await?;
+    Ok(Picture {
+        file: tokio::fs::File::from_std(opened),
+        meta,
+    })
 }
 
 fn add_files(frames: &mut [FrameView], delivered: Vec<DeliveredFrame>) {

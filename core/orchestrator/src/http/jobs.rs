@@ -185,6 +185,23 @@ pub(super) struct WhichFile {
     file: Option<TreePath>,
 }
 
+/// Query of a film.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub(super) struct WhichFilm {
+    /// Its path in the job's `film`.
+    file: TreePath,
+}
+
+pub(super) async fn film(
+    State(front): State<Front>,
+    Path(id): Path<JobId>,
+    Query(WhichFilm { file }): Query<WhichFilm>,
+) -> Result<Response, FrontError> {
+    let film = front.film(id, &file).await?;
+    front.metrics().travelled(Way::ToClients, film.meta.size);
+    Ok(stream(film))
+}
+
 pub(super) async fn image(
     State(front): State<Front>,
     Path((id, frame)): Path<(JobId, Frame)>,

@@ -1,5 +1,6 @@
 //! The orchestrator's HTTP API. Must not know the engine's rules: it takes apart, asks, and puts together.
 
+mod audit;
 mod blobs;
 mod jobs;
 mod nodes;

@@ -1,22 +1,26 @@
 //! The table of contents of the API.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Response;
-use farmhand_http::{Access, AfterEvent, Api, CallFigures, Json, Query, Reject, call, refuse_oversized};
+use farmhand_http::{
+    Access, AfterEvent, Api, CallFigures, Json, Query, ReadOnly, Reject, call, refuse_oversized,
+};
 use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmEvent, FarmView, FrameView, JobDetail,
     JobView, NodeView, OutputView, SubmitJob, Verification, Why,
 };
-use farmhand_protocol::{BatchId, BlobHash, Frame, JobId, NodeId};
+use farmhand_protocol::{AuditEntry, BatchId, BlobHash, Frame, JobId, NodeId};
 use futures_util::StreamExt;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{blobs, jobs, nodes, seed};
+use super::{audit, blobs, jobs, nodes, seed};
 use crate::front::{BatchFilter, FrameFilter, Front, JobFilter, NodeFilter};
 
 /// Longest body of a call that is no upload, in bytes. A frame set of a million lone frames fits.
@@ -25,10 +29,12 @@ const LARGEST_BODY: usize = 8 << 20;
 /// All routes, behind the token rule.
 pub(crate) fn router(front: Front, access: Access) -> Router {
     let calls = front.metrics().calls.clone();
+    let audit_log = Arc::clone(front.audit_log());
     table_of_contents()
         .finish("Farmhand orchestrator", env!("CARGO_PKG_VERSION"))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(audit_log, audit::record))
         .layer(middleware::from_fn_with_state(access, Access::check))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(calls, CallFigures::count))
@@ -53,6 +59,7 @@ fn table_of_contents() -> Api<Front> {
         .get("/status/{id}", seed::status, call("How such a job stands: 202 while it runs, then 200.").text(200).text(202))
         .get("/v1/farm", farm, call("The farm in a few lines.").json::<FarmView>(200))
         .get("/v1/events", events, call("What changes, as it changes.").query::<AfterEvent>().events::<FarmEvent>())
+        .get("/v1/audit", audit::list, call("Who changed what, newest first.").query::<audit::Part>().page::<AuditEntry>())
         .get("/v1/jobs", jobs::list, call("Jobs, newest first.").query::<JobFilter>().page::<JobView>())
         .post("/v1/jobs", jobs::submit, call("Submit a job whose scene was uploaded.").once_a_key().body::<SubmitJob>().json::<JobView>(201))
         .get("/v1/jobs/{id}", jobs::show, job("A job with its frames, batches and failed attempts.").query::<jobs::Patience>().json::<JobDetail>(200))
@@ -64,6 +71,7 @@ fn table_of_contents() -> Api<Front> {
         .post("/v1/jobs/{id}/resume", jobs::resume, job("Go on with a held job.").json::<JobView>(200))
         .post("/v1/jobs/{id}/verify", jobs::verify, job("Read every delivered file again; what is damaged or gone is rendered again.").json::<Verification>(200))
         .post("/v1/jobs/{id}/films", jobs::make_films, job("Make a film for looking of a job's pictures, and made again what films there were.").json::<JobView>(200))
+        .get("/v1/jobs/{id}/film", jobs::film, job("A film of a job.").query::<jobs::WhichFilm>().bytes(200))
         .get("/v1/jobs/{id}/frames", jobs::frames, job("A job's frames, lowest first.").query::<FrameFilter>().page::<FrameView>())
         .get("/v1/jobs/{id}/frames/{frame}/image", jobs::image, frame("A file of a delivered frame.").query::<jobs::WhichFile>().bytes(200))
         .get("/v1/jobs/{id}/frames/{frame}/log", jobs::log, frame("The log of a frame's latest attempt.").text(200))
@@ -101,8 +109,8 @@ async fn metrics(State(front): State<Front>) -> Response {
     front.metrics().respond(&front.board().views())
 }
 
-async fn farm(State(front): State<Front>) -> Json<FarmView> {
-    Json(front.farm())
+async fn farm(State(front): State<Front>, readonly: Option<Extension<ReadOnly>>) -> Json<FarmView> {
+    Json(front.farm(readonly.is_some()))
 }
 
 async fn events(State(front): State<Front>, Query(after): Query<AfterEvent>) -> Response {
