@@ -212,8 +212,11 @@ async fn an_idle_dashboard_writes_the_clock_and_needs_next_to_nothing() {
 #[tokio::test]
 async fn fifty_changes_of_size_in_a_second_end_in_a_whole_screen() {
     let farm = Farm::start(FarmPlan::default()).await;
-    let (terminal, _folder) = connected(&farm, 100, 30);
+    let (terminal, folder) = connected(&farm, 100, 30);
     terminal.until_shown("● live").await;
+    let written = folder.path().join("written");
+    terminal.tmux(&["pipe-pane", "-O", &format!("cat >> '{}'", written.display())]);
+    let started = Instant::now();
     for step in 0..50_u16 {
         let (width, height) = (20 + (step * 37) % 160, 4 + (step * 13) % 50);
         terminal.tmux(&[
@@ -232,6 +235,15 @@ async fn fifty_changes_of_size_in_a_second_end_in_a_whole_screen() {
         })
         .await;
     assert_eq!(screen.lines().count(), 30, "{screen}");
+    // Each drawing hides the cursor once, and there is one in 33 ms at the most.
+    let drawings = String::from_utf8_lossy(&fs::read(&written).unwrap())
+        .matches("\x1b[?25l")
+        .count();
+    let slots = started.elapsed().as_millis() / 33 + 2;
+    assert!(
+        (1..=slots).contains(&(drawings as u128)),
+        "{drawings} drawings in {slots} slots"
+    );
 }
 
 #[tokio::test]

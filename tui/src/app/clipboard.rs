@@ -1,6 +1,8 @@
 //! Copying to the clipboard of the terminal's person, and what there is to copy where.
 
-use super::{Command, Model, Panel, Screen, Tone};
+use std::path::Path;
+
+use super::{Command, JobPanel, JobScreen, Model, Panel, Screen, Tone, frame_at_cursor};
 
 /// Terminals drop longer ones without a word.
 const LONGEST: usize = 70_000;
@@ -22,6 +24,8 @@ pub(crate) fn copy(model: &mut Model, text: String, what: &str) -> Vec<Command> 
 pub(crate) fn copy_selected(model: &mut Model) -> Vec<Command> {
     let text = match model.screen() {
         Screen::Details(details) => Some(details.lines.join("\n")),
+        Screen::Job(screen) => of_job(model, screen),
+        Screen::Node(_) => model.selected_node().map(|node| node.view.address.clone()),
         _ => match model.focus {
             Panel::Jobs => model.selected_job().map(|job| job.id.to_string()),
             Panel::Nodes => model.selected_node().map(|node| node.view.address.clone()),
@@ -42,4 +46,20 @@ pub(crate) fn copy_selected(model: &mut Model) -> Vec<Command> {
         "text".to_owned()
     };
     copy(model, text, &what)
+}
+
+/// The selected batch's id; else the picture at the cursor, or where it will be.
+fn of_job(model: &Model, screen: &JobScreen) -> Option<String> {
+    if screen.panel == JobPanel::Batches {
+        return screen.batches.selected().map(ToString::to_string);
+    }
+    let folder = &model.farm.jobs.get(&screen.job)?.output;
+    let frame = screen
+        .frame
+        .as_ref()
+        .filter(|frame| Some(frame.frame) == frame_at_cursor(model));
+    Some(match frame.and_then(|frame| frame.files.first()) {
+        Some(file) => Path::new(folder).join(file.path.as_str()).display().to_string(),
+        None => folder.clone(),
+    })
 }

@@ -236,6 +236,11 @@ impl Farm {
                 self.touched.nodes.insert(address);
             }
             FarmEvent::Note { note } => {
+                // It may be in the snapshot that overtook it.
+                let as_late = self.notes.iter().rev().take_while(|known| known.at >= note.at);
+                if as_late.into_iter().any(|known| *known == note) {
+                    return changed;
+                }
                 if self.touched.notes.len() < MOST_NOTES {
                     self.touched.notes.push(note.clone());
                 }

@@ -453,8 +453,9 @@ fn node_event(model: &mut Model, view: NodeView) {
 /// The screen of node rtx-01, watched for a minute.
 pub(crate) fn node_screen(width: u16, height: u16) -> Model {
     let mut model = busy(width, height);
-    for second in 0..60_u8 {
-        model.now = ago(60 - i64::from(second));
+    for second in 1..=60_u8 {
+        // Later than the first look at the farm: an older sample would be none.
+        model.now = ago(-i64::from(second));
         let mut view = rich_node();
         view.load.cpu = f32::from(second % 20) / 20.0;
         node_event(&mut model, view);

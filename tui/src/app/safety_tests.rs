@@ -1,9 +1,10 @@
 //! What protects from mistakes: read-only, undo, typed answers, pending rows.
 
 use farmhand_protocol::JobId;
+use farmhand_protocol::farm::{FarmEvent, FrameCounts, JobState};
 use jiff::SignedDuration;
 
-use super::fixture::{acts, busy, ctrl, dialog, press, showing, snapshot};
+use super::fixture::{acts, busy, ctrl, dialog, event, job, press, showing, snapshot};
 use super::*;
 
 /// Answers the one act that was asked for, telling what takes it back.
@@ -228,6 +229,24 @@ fn an_act_names_its_thing_and_what_it_shall_become() {
         priority: 60,
     };
     assert_eq!(acts(&first), [&wanted]);
+}
+
+#[test]
+fn an_act_on_a_row_that_has_changed_meanwhile_is_the_one_that_was_asked_for() {
+    let mut model = busy(100, 30);
+    // The question is open while another job becomes the first, and the asked one ends.
+    press(&mut model, "c");
+    let mut urgent = job(10, "urgent", JobState::Waiting, FrameCounts::default());
+    urgent.priority = 99;
+    let done = job(7, "intro_v12", JobState::Completed, FrameCounts::default());
+    for job in [urgent, done] {
+        event(&mut model, FarmEvent::Job { job: Box::new(job) });
+    }
+    let commands = press(&mut model, "y");
+    assert_eq!(acts(&commands), [&Act::CancelJob(JobId(7))]);
+    // On the row as it is now nothing is left to cancel.
+    answer(&mut model, &commands, None);
+    assert!(acts(&press(&mut model, "cy")).is_empty());
 }
 
 #[test]

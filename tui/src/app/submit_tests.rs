@@ -149,3 +149,20 @@ fn a_changed_draft_is_written_down_once_a_second() {
     assert_eq!(*draft, model.form.draft());
     assert_eq!(update(&mut model, Msg::Tick(now)), []);
 }
+
+#[test]
+fn fields_can_be_typed_in_while_the_file_is_read() {
+    let mut model = busy(100, 30);
+    press(&mut model, "n/s/slow.blend");
+    let generation = model.form.reading;
+    key(&mut model, KeyCode::Down, KeyModifiers::NONE);
+    key(&mut model, KeyCode::Down, KeyModifiers::NONE);
+    press(&mut model, "7-9");
+    assert_eq!(model.form.text(Field::Frames), "7-9");
+    let result = Ok(SceneFile {
+        range: Some(frames("1-48")),
+        ..SceneFile::default()
+    });
+    update(&mut model, Msg::FileRead { generation, result });
+    assert_eq!(model.form.text(Field::Frames), "7-9", "what a person typed stays");
+}

@@ -10,8 +10,8 @@ use super::prompt::{on_prompt, type_in_prompt};
 use super::search::{on_search, type_in_search};
 use super::submit::{on_form, type_in_form};
 use super::{
-    Action, Chord, Command, Context, Found, Leave, Model, Msg, Stage, Tone, Typed, details, farm_screen,
-    help, job, live, log, mouse, node_screen, palette, preview, submit, undo, why,
+    Action, Chord, Command, Context, Found, Leave, Model, Msg, Stage, Tone, Typed, clipboard, details,
+    farm_screen, help, job, live, log, mouse, node_screen, palette, preview, submit, undo, why,
 };
 
 /// Changes the model as the message says.
@@ -117,6 +117,9 @@ pub(crate) fn on_action(model: &mut Model, context: Context, action: Action) -> 
         Action::Log if matches!(context, Context::Job | Context::Node) => return log::open_pointed(model),
         Action::Preview if matches!(context, Context::Job | Context::Node) => {
             return preview::open_pointed(model);
+        }
+        Action::Copy if matches!(context, Context::Job | Context::Node) => {
+            return clipboard::copy_selected(model);
         }
         _ => {}
     }

@@ -190,6 +190,16 @@ fn events_that_overtake_a_snapshot_are_not_undone_by_it() {
 }
 
 #[test]
+fn a_line_of_the_diary_that_comes_behind_the_snapshot_it_is_in_is_shown_once() {
+    let mut model = busy(100, 30);
+    let notes: Vec<_> = model.farm.notes.iter().cloned().collect();
+    for note in notes.clone() {
+        event(&mut model, FarmEvent::Note { note });
+    }
+    assert_eq!(model.farm.notes, notes);
+}
+
+#[test]
 fn an_answer_to_an_older_question_is_dropped() {
     let mut model = silent(100, 30);
     let first = event(&mut model, FarmEvent::Reset);
@@ -268,8 +278,10 @@ fn every_footer_hint_of_the_farm_screen_does_something() {
         for chord in binding.keys[0].chords() {
             commands.extend(update(&mut model, Msg::Key((*chord).into())));
         }
+        // A hint that is dim here says why instead.
+        let says_why = availability(&busy(100, 30), binding.action).is_err() && model.toast.is_some();
         assert!(
-            !commands.is_empty() || before != state(&model),
+            !commands.is_empty() || before != state(&model) || says_why,
             "{} does nothing",
             binding.label()
         );
@@ -442,6 +454,29 @@ fn draining_a_node_goes_back_and_forth_and_now_asks() {
 }
 
 #[test]
+fn y_copies_what_the_screen_is_about() {
+    let copied = |model: &mut Model| match &press(model, "y")[..] {
+        [Command::Copy { text }] => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut model = busy(100, 30);
+    assert_eq!(copied(&mut model), "j7");
+    press(&mut model, "3j");
+    assert_eq!(copied(&mut model), "b12");
+    assert!(model.toast.as_ref().unwrap().text.contains("sent to terminal"));
+    let mut model = fixture::node_screen(100, 30);
+    assert_eq!(copied(&mut model), "http://10.0.0.1:3000");
+    let mut model = fixture::job_screen(100, 30);
+    assert_eq!(
+        copied(&mut model),
+        "/renders/intro_v12",
+        "no picture yet: its folder"
+    );
+    press(&mut model, "2");
+    assert!(copied(&mut model).starts_with('b'));
+}
+
+#[test]
 fn a_silent_node_says_for_how_long() {
     let mut model = busy(100, 30);
     let mut silent = node(1, "rtx-01", NodeState::Rendering);
@@ -492,5 +527,8 @@ fn the_diary_is_bounded_and_says_what_it_dropped() {
         event(&mut model, FarmEvent::Note { note });
     }
     assert_eq!(model.farm.notes.len(), 2_000);
-    assert_eq!(model.farm.notes_dropped, u64::try_from(100 + before).unwrap());
+    let dropped = 100 + before;
+    assert_eq!(model.farm.notes_dropped, u64::try_from(dropped).unwrap());
+    let screen = crate::view::snapshots::picture(&model, true);
+    assert!(screen.contains(&format!("{dropped} oldest dropped")), "{screen}");
 }

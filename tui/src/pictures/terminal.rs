@@ -111,9 +111,8 @@ fn answers() -> bool {
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
         match poll(&mut [PollFd::new(input.as_fd(), PollFlags::POLLIN)], timeout) {
             Ok(1..) => {}
-            Ok(_) => return false,
             Err(nix::errno::Errno::EINTR) if !left.is_zero() => continue,
-            Err(_) => return false,
+            Ok(_) | Err(_) => return false,
         }
         let mut bytes = [0; 64];
         // Past the standard library's buffer, in which a key would be lost.

@@ -15,7 +15,8 @@ use crate::app::{Model, Panel};
 pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let focused = model.focus == Panel::Events;
     let more = match (model.events_back, model.farm.notes_dropped) {
-        (0, _) => "follow".to_owned(),
+        (0, 0) => "follow".to_owned(),
+        (0, dropped) => format!("follow, {dropped} oldest dropped"),
         (back, 0) => format!("{back} newer below"),
         (back, dropped) => format!("{back} newer below, {dropped} oldest dropped"),
     };

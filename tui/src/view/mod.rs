@@ -20,7 +20,7 @@ mod overlay;
 mod palette;
 mod preview;
 #[cfg(test)]
-mod snapshots;
+pub(crate) mod snapshots;
 #[cfg(test)]
 mod snapshots_of_files;
 mod state;

@@ -152,7 +152,7 @@ fn noted_row(
     let mut cells: Vec<Cell> = first
         .iter()
         .map(|column| match column.column.key {
-            Key::Node => cell(node.view.name.clone(), look.plain()),
+            Key::Node => cell(name(&node.view), look.plain()),
             _ => state_cell(&node.view, model, look),
         })
         .collect();
@@ -212,6 +212,11 @@ fn state_cell(view: &NodeView, model: &Model, look: Look) -> Cell {
     acting.unwrap_or_else(|| cell(shown.text(), shown.style))
 }
 
+/// Until its agent has told its name, its address.
+fn name(view: &NodeView) -> String {
+    view.name.strip_prefix("http://").unwrap_or(&view.name).to_owned()
+}
+
 fn content(
     column: &Fitted<Key>,
     node: &NodeEntry,
@@ -225,7 +230,7 @@ fn content(
     let dash = || cell("-", look.faint());
     match column.column.key {
         Key::Node if further => cell(" └", look.faint()),
-        Key::Node => cell(view.name.clone(), look.plain()),
+        Key::Node => cell(name(view), look.plain()),
         Key::State if further => {
             let shown = state::node(NodeState::Rendering, look);
             cell(shown.text(), shown.style)

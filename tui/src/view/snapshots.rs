@@ -15,7 +15,7 @@ use farmhand_client::FarmSignal;
 use farmhand_protocol::{Cause, Failure, FailureKind};
 use std::time::Duration;
 
-pub(super) fn picture(model: &Model, colour: bool) -> String {
+pub(crate) fn picture(model: &Model, colour: bool) -> String {
     let backend = TestBackend::new(model.size.width, model.size.height);
     let mut terminal = Terminal::new(backend).unwrap();
     terminal

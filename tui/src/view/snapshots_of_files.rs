@@ -243,6 +243,16 @@ fn marked_lines_are_copied_whole_and_the_log_is_saved_whole() {
 }
 
 #[test]
+fn a_log_says_how_many_lines_it_dropped() {
+    let mut model = with_log(100, 30);
+    let Some(Screen::Log(page)) = model.screens.last_mut() else {
+        panic!()
+    };
+    page.take(&"a line\n".repeat(10_250));
+    assert!(drawn(&model).contains("10250 lines, the first 250 dropped"));
+}
+
+#[test]
 fn a_late_answer_of_an_older_question_changes_nothing() {
     let mut model = with_log(80, 24);
     let late = Msg::LogLoaded {
