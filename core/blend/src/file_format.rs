@@ -30,6 +30,7 @@ pub(crate) fn identifier(number: i64) -> String {
         34 => "PSD",
         35 => "WEBP",
         36 => "AV1",
+        37 => "AVIF",
         _ => return format!("UNKNOWN_{number}"),
     };
     known.to_owned()

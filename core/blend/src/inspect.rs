@@ -153,7 +153,7 @@ impl<'d, D: Disk> Survey<'d, D> {
 
     fn shown(&self, stored: &[u8], path: &Path, from: usize) -> String {
         if from == 0 || !stored.starts_with(b"//") {
-            return String::from_utf8_lossy(stored).into_owned();
+            return paths::shown(&String::from_utf8_lossy(stored));
         }
         let main = self.nodes[0].path.parent().unwrap_or(Path::new("/"));
         paths::relative(path, main)

@@ -59,7 +59,7 @@ pub struct Scene {
     pub file_format: String,
     /// Whether that format is a movie and not an image for each frame.
     pub movie: bool,
-    /// Where it renders to, as stored.
+    /// Where it renders to, as Blender shows it.
     pub output_path: String,
     /// In order; a scene of Blender 2.7 calls them render layers.
     pub view_layers: Vec<ViewLayer>,

@@ -23,6 +23,15 @@ pub(crate) fn resolve(stored: &[u8], folder: &Path) -> PathBuf {
     normal(&path)
 }
 
+/// A path as Blender shows it on this system: elsewhere than on Windows, a file of Windows has its slashes turned.
+pub(crate) fn shown(stored: &str) -> String {
+    if cfg!(windows) {
+        stored.to_owned()
+    } else {
+        stored.replace('\\', "/")
+    }
+}
+
 /// A path as Blender writes it relative to a folder: `//../textures/wood.png`.
 pub(crate) fn relative(target: &Path, folder: &Path) -> String {
     let (target_parts, folder_parts): (Vec<_>, Vec<_>) =

@@ -5,6 +5,7 @@ use crate::file_format;
 use crate::group::Datablock;
 use crate::id_property::Properties;
 use crate::inspection::{Scene, ViewLayer};
+use crate::paths;
 use crate::record::Record;
 
 /// `RenderData.scemode`.
@@ -53,7 +54,7 @@ pub(crate) fn read(data: &Datablock<'_>, address: u64, version: (u16, u16)) -> O
         resolution: [int("xsch"), int("ysch"), int("size")],
         file_format: file_format::identifier(format),
         movie: file_format::is_movie(format),
-        output_path: render.text("pic").unwrap_or_default(),
+        output_path: paths::shown(&render.text("pic").unwrap_or_default()),
         view_layers: view_layers(data),
         file_outputs: tree.outputs,
         compositing: render.flag("scemode", COMPOSITING)

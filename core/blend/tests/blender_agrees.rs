@@ -1,7 +1,7 @@
 //! What the inspector says against what Blender says of the same files, made by that Blender.
 //!
-//! Needs `blender` on the PATH, and for a second version a Python with `bpy` named by `FARMHAND_BPY`; says
-//! so and passes where there is none.
+//! Needs `blender` on the PATH, and a Python environment with `bpy` where `make setup` puts one or named by
+//! `FARMHAND_BPY`; says so and passes where there is none. Every version that is installed there is asked.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,53 +11,79 @@ use std::process::Command;
 use farmhand_blend::{AssetKind, Inspection, inspect};
 use serde_json::{Value, json};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenes/make.py");
-
 #[test]
 fn the_inspector_agrees_with_blender() {
-    let mut command = Command::new("blender");
-    command.args([
-        "-b",
-        "--factory-startup",
-        "--python-exit-code",
-        "7",
-        "--python",
-        SCRIPT,
-    ]);
     if Command::new("blender").arg("--version").output().is_err() {
         eprintln!("skipped: there is no `blender` on the PATH");
         return;
     }
-    compare(command);
+    compare(|| {
+        let mut command = Command::new("blender");
+        command.args(["-b", "--factory-startup", "--python-exit-code", "7", "--python"]);
+        command
+    });
 }
 
 #[test]
-fn the_inspector_agrees_with_the_bpy_module() {
-    let Some(python) = std::env::var_os("FARMHAND_BPY") else {
-        eprintln!("skipped: FARMHAND_BPY names no Python with bpy");
-        return;
-    };
-    let mut command = Command::new(python);
-    command.arg(SCRIPT);
-    compare(command);
+fn the_inspector_agrees_with_every_bpy_module() {
+    let pythons = pythons();
+    if pythons.is_empty() {
+        eprintln!("skipped: there is no Python with bpy: run `make setup`");
+    }
+    for python in pythons {
+        eprintln!("{}", python.display());
+        compare(|| Command::new(&python));
+    }
 }
 
-fn compare(mut command: Command) {
+/// `FARMHAND_BPY`, and what `make setup` or `farmhand-agent setup` has put where agents look.
+fn pythons() -> Vec<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")));
+    let engines = data.map(|data| data.join("farmhand/engines"));
+    let installed = engines.and_then(|engines| engines.read_dir().ok());
+    let homes = installed
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let named = std::env::var_os("FARMHAND_BPY").map(PathBuf::from);
+    let mut pythons: Vec<PathBuf> = named
+        .into_iter()
+        .chain(homes)
+        .map(|home| home.join("bin/python"))
+        .filter(|python| python.exists())
+        .collect();
+    pythons.sort();
+    pythons.dedup();
+    pythons
+}
+
+fn compare(command: impl Fn() -> Command) {
     let folder = tempfile::tempdir().unwrap();
-    let output = command.arg("--").arg(folder.path()).output().unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    for script in ["make.py", "more.py"] {
+        for (name, expected) in answers(command(), script, &folder).as_object().unwrap() {
+            agree(name, &inspect(&folder.join(name)).unwrap(), expected);
+        }
+    }
+    let main = inspect(&folder.join("main.blend")).unwrap();
+    all_files_of_the_project_are_found(&main, &folder);
+}
+
+/// What Blender says of files that a script of ours has it make.
+fn answers(mut command: Command, script: &str, folder: &Path) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/scenes")
+        .join(script);
+    let output = command.arg(script).arg("--").arg(folder).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     let answers = printed
         .lines()
         .find_map(|line| line.strip_prefix("ANSWERS "))
         .unwrap_or_else(|| panic!("{printed}\n{}", String::from_utf8_lossy(&output.stderr)));
-    let answers: Value = serde_json::from_str(answers).unwrap();
-    for (name, expected) in answers.as_object().unwrap() {
-        let path = folder.path().join(name);
-        let found = inspect(&path).unwrap();
-        agree(name, &found, expected);
-    }
-    let main = inspect(&folder.path().join("main.blend")).unwrap();
-    all_files_of_the_project_are_found(&main, &folder.path().canonicalize().unwrap());
+    serde_json::from_str(answers).unwrap()
 }
 
 fn agree(name: &str, found: &Inspection, expected: &Value) {
@@ -112,7 +138,9 @@ fn agree(name: &str, found: &Inspection, expected: &Value) {
         assert!(known.contains(asset), "{name}: {asset} is not in {known:#?}");
     }
 
-    let mut scripts: Vec<&str> = found.scripts.iter().map(|script| script.name.as_str()).collect();
+    // Those of libraries may run or not, as Blender links them or not.
+    let own = found.scripts.iter().filter(|script| script.library.is_none());
+    let mut scripts: Vec<&str> = own.map(|script| script.name.as_str()).collect();
     scripts.sort_unstable();
     assert_eq!(json!(scripts), expected["scripts"], "{name}");
 }

@@ -305,7 +305,8 @@ def dump():
     assets = []
     for image in bpy.data.images:
         kinds = {"FILE": "image", "SEQUENCE": "sequence", "MOVIE": "movie", "TILED": "udim"}
-        if image.source in kinds:
+        # A tiled image that was made here and never saved has no path.
+        if image.source in kinds and (image.filepath or image.packed_files):
             assets.append([kinds[image.source], image.name, path(image, image.filepath), bool(image.packed_files)])
     for sound in bpy.data.sounds:
         assets.append(["sound", sound.name, path(sound, sound.filepath), bool(sound.packed_file)])
@@ -323,7 +324,7 @@ def dump():
         "active_scene": bpy.context.scene.name,
         "libraries": sorted([one.filepath, path(one, one.filepath)] for one in bpy.data.libraries),
         "assets": sorted(assets),
-        "scripts": sorted(text.name for text in bpy.data.texts if text.use_module),
+        "scripts": sorted(text.name for text in bpy.data.texts if text.use_module and not text.library),
     }
 
 
@@ -345,8 +346,13 @@ def main():
     for camera in list(bpy.data.cameras):
         bpy.data.cameras.remove(camera)
     made += [save("second.blend")]
+    answer(made + [at("lib", "leaf.blend"), at("lib", "sub", "tree.blend")])
+
+
+def answer(made):
+    """Prints what Blender says about each of these files."""
     answers = {}
-    for name in made + [at("lib", "leaf.blend"), at("lib", "sub", "tree.blend")]:
+    for name in made:
         bpy.ops.wm.open_mainfile(filepath=name)
         answers[os.path.relpath(name, folder)] = dump()
     print("ANSWERS " + json.dumps(answers), flush=True)
@@ -354,4 +360,5 @@ def main():
     os._exit(0)
 
 
-main()
+if __name__ == "__main__":
+    main()
