@@ -36,6 +36,28 @@ fn the_inspector_agrees_with_every_bpy_module() {
     }
 }
 
+/// Files that make.py had other Blenders make below `/tmp/project`, without the libraries that they link.
+#[test]
+fn the_inspector_agrees_with_what_other_blenders_said_of_files_that_they_wrote() {
+    let saved = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/saved");
+    for version in ["4.2", "4.5", "5.2"] {
+        let folder = saved.join(version);
+        let expected = std::fs::read_to_string(folder.join("answers.json")).unwrap();
+        let expected: Value = serde_json::from_str(&expected).unwrap();
+        let mut found = inspect(&folder.join("project.blend")).unwrap();
+        for asset in &mut found.assets {
+            asset.resolved = asset.resolved.replace(folder.to_str().unwrap(), "/tmp/project");
+        }
+        agree(version, &found, &expected);
+        let linked: Vec<&str> = found
+            .libraries
+            .iter()
+            .map(|library| library.path.as_str())
+            .collect();
+        assert_eq!(linked, ["//lib/sub/tree.blend"], "{version}");
+    }
+}
+
 /// `FARMHAND_BPY`, and what `make setup` or `farmhand-agent setup` has put where agents look.
 fn pythons() -> Vec<PathBuf> {
     let data = std::env::var_os("XDG_DATA_HOME")
@@ -120,14 +142,23 @@ fn agree(name: &str, found: &Inspection, expected: &Value) {
         }
     }
 
+    if let Some(expected) = expected.get("libraries") {
+        agree_on_libraries(name, found, expected);
+    }
+    agree_on_files(name, found, expected);
+}
+
+fn agree_on_libraries(name: &str, found: &Inspection, expected: &Value) {
     let mut libraries: Vec<Value> = found
         .libraries
         .iter()
         .map(|one| json!([one.path, one.resolved]))
         .collect();
     libraries.sort_by_key(ToString::to_string);
-    assert_eq!(json!(libraries), expected["libraries"], "{name}");
+    assert_eq!(&json!(libraries), expected, "{name}");
+}
 
+fn agree_on_files(name: &str, found: &Inspection, expected: &Value) {
     let known: Vec<Value> = found
         .assets
         .iter()
