@@ -128,12 +128,8 @@ fn what_updates_and_draws_waits_for_nothing() {
                 folders.push(path);
                 continue;
             }
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if !name.ends_with(".rs") || name.ends_with("tests.rs") {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            if path.extension().is_none_or(|ending| ending != "rs") || stem.ends_with("tests") {
                 continue;
             }
             read += 1;

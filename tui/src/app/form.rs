@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use farmhand_protocol::farm::Existing;
-use farmhand_protocol::{Denoise, Device, FrameSet, RenderSettings};
+use farmhand_protocol::{Denoise, Device, FrameSet, JobId, RenderSettings};
 use serde::{Deserialize, Serialize};
 use tui_input::Input;
 
@@ -21,15 +21,22 @@ pub(crate) enum Field {
     Output,
     Existing,
     Priority,
-    Tags,
     Device,
+    Samples,
+    Percentage,
+    Engine,
+    SceneName,
     Denoise,
     Missing,
+    Tags,
     BatchSize,
+    MaxNodes,
+    After,
+    Shared,
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Scene,
         Self::With,
         Self::Frames,
@@ -37,12 +44,24 @@ impl Field {
         Self::Output,
         Self::Existing,
         Self::Priority,
-        Self::Tags,
         Self::Device,
+        Self::Samples,
+        Self::Percentage,
+        Self::Engine,
+        Self::SceneName,
         Self::Denoise,
         Self::Missing,
+        Self::Tags,
         Self::BatchSize,
+        Self::MaxNodes,
+        Self::After,
+        Self::Shared,
     ];
+
+    /// Whether it is folded away where nobody is at it and nothing was said in it.
+    fn is_further(self) -> bool {
+        self as usize >= Self::Engine as usize
+    }
 
     pub(crate) fn label(self) -> &'static str {
         match self {
@@ -58,6 +77,13 @@ impl Field {
             Self::Denoise => "denoise",
             Self::Missing => "missing",
             Self::BatchSize => "batch",
+            Self::Samples => "samples",
+            Self::Percentage => "percent",
+            Self::Engine => "engine",
+            Self::SceneName => "in file",
+            Self::MaxNodes => "nodes",
+            Self::After => "after",
+            Self::Shared => "shared",
         }
     }
 
@@ -76,6 +102,13 @@ impl Field {
             Self::Denoise => "left, right: as the scene says, or not at all",
             Self::Missing => "left, right: what becomes of a scene whose files are not all there",
             Self::BatchSize => "frames handed to a node at a time; empty: the farm's choice",
+            Self::Samples => "samples of a pixel; empty: the scene's",
+            Self::Percentage => "percent of the scene's resolution; empty: the scene's own",
+            Self::Engine => "left, right: the render engine, where it is not the scene's",
+            Self::SceneName => "the scene of the file; empty: the one that it was saved with",
+            Self::MaxNodes => "at most so many nodes at a time; empty: all",
+            Self::After => "j7: frames wait until that job has ended well; empty: none",
+            Self::Shared => "left, right: on storage that every node sees under the same path",
         }
     }
 
@@ -86,6 +119,8 @@ impl Field {
             Self::Device => Device::ALL.iter().map(|device| device.name()).collect(),
             Self::Denoise => vec!["as the scene says", "off"],
             Self::Missing => vec!["refuse", "render all the same"],
+            Self::Engine => ENGINES.to_vec(),
+            Self::Shared => vec!["send the files", "nodes see them"],
             _ => Vec::new(),
         }
     }
@@ -99,6 +134,9 @@ impl Field {
         matches!(self, Self::Scene | Self::With)
     }
 }
+
+/// The first stands for the scene's own.
+const ENGINES: [&str; 4] = ["as the scene says", "cycles", "eevee", "workbench"];
 
 /// A form as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -290,17 +328,29 @@ impl SubmitForm {
                 Ok(priority) if (-100..=100).contains(&priority) => None,
                 _ => Some("a whole number from -100 to 100".to_owned()),
             },
-            Field::BatchSize if text.is_empty() => None,
-            Field::BatchSize => match text.parse::<u32>() {
-                Ok(1..) => None,
-                _ => Some("a whole number above 0, or nothing".to_owned()),
-            },
+            Field::BatchSize | Field::MaxNodes => wrong_number(text, u32::MAX),
+            Field::Samples => wrong_number(text, RenderSettings::MOST_SAMPLES),
+            Field::Percentage => wrong_number(text, RenderSettings::MOST_PERCENT),
+            Field::SceneName if text.len() > 255 => Some("no scene has so long a name".to_owned()),
+            Field::After if !text.is_empty() && text.parse::<JobId>().is_err() => {
+                Some("a job as the list names it: j7".to_owned())
+            }
             Field::Name if text.contains(['/', '\\']) => Some("a name has no / in it".to_owned()),
             Field::Output if text.split('/').any(|part| part == "..") => {
                 Some("an output folder does not go up with ..".to_owned())
             }
             _ => None,
         }
+    }
+
+    /// The fields that are shown, from top to bottom: further ones once a person goes there, or has been.
+    pub(crate) fn shown(&self) -> Vec<Field> {
+        let unfolded = self.focus.is_further();
+        let touched = |field: Field| self.chosen(field) > 0 || !self.text(field).is_empty();
+        Field::ALL
+            .into_iter()
+            .filter(|field| unfolded || !field.is_further() || touched(*field))
+            .collect()
     }
 
     /// What stands in a field, taken apart at commas and spaces.
@@ -376,12 +426,32 @@ impl SubmitForm {
                     _ => Denoise::Off,
                 },
                 allow_missing: self.chosen(Field::Missing) == 1,
+                samples: self.text(Field::Samples).parse().ok(),
+                resolution_percentage: self.text(Field::Percentage).parse().ok(),
+                engine: match self.chosen(Field::Engine) {
+                    0 => None,
+                    chosen => ENGINES.get(chosen).map(|name| (*name).to_owned()),
+                },
+                scene: optional(Field::SceneName),
                 ..RenderSettings::default()
             },
             tags: self.words(Field::Tags),
             batch_size: self.text(Field::BatchSize).parse().ok(),
+            max_nodes: self.text(Field::MaxNodes).parse().ok(),
+            after: self.text(Field::After).parse().ok(),
+            shared: self.chosen(Field::Shared) == 1,
             ..NewJob::of(expand(self.text(Field::Scene)))
         })
+    }
+}
+
+/// What is wrong with a number from 1 to `most` that may be left out.
+fn wrong_number(text: &str, most: u32) -> Option<String> {
+    match text.parse::<u32>() {
+        _ if text.is_empty() => None,
+        Ok(number) if (1..=most).contains(&number) => None,
+        _ if most == u32::MAX => Some("a whole number above 0, or nothing".to_owned()),
+        _ => Some(format!("a whole number from 1 to {most}, or nothing")),
     }
 }
 
@@ -465,10 +535,21 @@ mod tests {
             (Field::Frames, "1,5,9-20"),
             (Field::Tags, "gpu, fast"),
             (Field::BatchSize, "4"),
+            (Field::Samples, "64"),
+            (Field::Percentage, "50"),
+            (Field::SceneName, "Night"),
+            (Field::MaxNodes, "2"),
+            (Field::After, "j7"),
         ] {
             form.set(field, text.to_owned());
         }
-        for (field, turns) in [(Field::Existing, 2), (Field::Device, -1), (Field::Missing, 1)] {
+        for (field, turns) in [
+            (Field::Existing, 2),
+            (Field::Device, -1),
+            (Field::Missing, 1),
+            (Field::Engine, 2),
+            (Field::Shared, 1),
+        ] {
             form.focus = field;
             form.turn(turns);
         }
@@ -481,7 +562,33 @@ mod tests {
             (2, Some(4), Existing::New)
         );
         assert_eq!(job.settings.device, Device::Metal);
-        assert!(job.settings.allow_missing);
+        assert!(job.settings.allow_missing && job.shared);
+        let settings = &job.settings;
+        assert_eq!(
+            (settings.samples, settings.resolution_percentage),
+            (Some(64), Some(50))
+        );
+        assert_eq!(
+            (settings.engine.as_deref(), settings.scene.as_deref()),
+            (Some("eevee"), Some("Night"))
+        );
+        assert_eq!((job.max_nodes, job.after), (Some(2), Some(JobId(7))));
+    }
+
+    #[test]
+    fn further_fields_are_folded_away_until_a_person_goes_there() {
+        let mut form = SubmitForm::default();
+        assert!(!form.shown().contains(&Field::After));
+        form.focus = Field::Percentage;
+        form.move_focus(1);
+        assert_eq!((form.focus, form.shown()), (Field::Engine, Field::ALL.to_vec()));
+        form.set(Field::After, "x8".to_owned());
+        assert!(form.error(Field::After).is_some());
+        form.focus = Field::Scene;
+        assert!(form.shown().contains(&Field::After), "what was said is seen");
+        assert!(!form.shown().contains(&Field::Tags));
+        form.set(Field::Samples, "0".to_owned());
+        assert!(form.error(Field::Samples).unwrap().contains("from 1 to 16777216"));
     }
 
     proptest! {

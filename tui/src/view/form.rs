@@ -95,9 +95,11 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
 
 /// The lines of the form. Two for a field where there is room, else under the focused one and what is wrong.
 fn rows(form: &SubmitForm, look: Look, inside: Rect) -> Vec<Row> {
-    let roomy = usize::from(inside.height) >= Field::ALL.len() * 2 + 4;
+    let shown = form.shown();
+    let roomy = usize::from(inside.height) >= shown.len() * 2 + 5;
     let mut rows = Vec::new();
-    for field in Field::ALL {
+    for field in &shown {
+        let field = *field;
         rows.push(Row::Field(field));
         let under = under_line(form, field, look);
         let is_wrong = form.error(field).is_some();
@@ -108,6 +110,12 @@ fn rows(form: &SubmitForm, look: Look, inside: Rect) -> Vec<Row> {
             _ if roomy => rows.push(Row::Under(String::new(), look.plain())),
             _ => {}
         }
+    }
+    let folded = Field::ALL.into_iter().filter(|field| !shown.contains(field));
+    let folded: Vec<&str> = folded.map(Field::label).collect();
+    if !folded.is_empty() {
+        let text = format!("further down: {}", folded.join(", "));
+        rows.push(Row::Under(text, look.faint()));
     }
     rows.push(Row::Status);
     rows
