@@ -101,7 +101,7 @@ impl Terminal {
     ///
     /// # Panics
     /// When it never is.
-    pub async fn until(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+    pub async fn until(&self, what: &str, mut is_so: impl FnMut(&str) -> bool) -> String {
         within(Duration::from_mins(1), what, async || {
             let screen = self.screen()?;
             is_so(&screen).then_some(screen)

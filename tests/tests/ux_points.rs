@@ -28,6 +28,7 @@ const NODE_LOOKS: &str = "tui/src/view/node/snapshots.rs";
 const CAUSE: &str = "core/protocol/src/cause.rs";
 const TERMINAL: &str = "tests/tests/terminal.rs";
 const INPUT: &str = "tests/tests/terminal_input.rs";
+const NEWCOMER: &str = "tests/tests/newcomer.rs";
 const UX: &str = "tests/tests/ux_points.rs";
 const PAGE: &str = "tui/src/app/log/page.rs";
 const FILES: &str = "tui/src/view/snapshots_of_files.rs";
@@ -49,7 +50,7 @@ const POINTS: &[Point] = &[
     Point(8, "a disabled action stays visible and says why", &[(UPDATE, "a_key_that_can_do_nothing_says_why"), (FINDING, "what_cannot_be_done_now_is_in_the_palette_and_says_why")]),
     Point(9, "the palette finds all actions and targets, with their keys", &[(FINDING, "the_palette_finds_jobs_nodes_batches_and_actions_by_a_few_letters"), (FINDING, "what_the_palette_runs_is_what_the_key_does"), (SNAPSHOTS, "palette_80x24")]),
     Point(10, "keys that may follow are listed after 300 ms", &[(FINDING, "keys_that_may_follow_are_listed_after_300_ms"), (SNAPSHOTS, "keys_that_may_follow_80x24")]),
-    Point(11, "empty screens teach", &[(SNAPSHOTS, "farm_without_anything_100x30")]),
+    Point(11, "empty screens teach", &[(SNAPSHOTS, "farm_without_anything_100x30"), (NEWCOMER, "from_no_nodes_to_a_mended_scene_and_its_picture_by_keyboard_alone")]),
     Point(12, "all ways to move work in every list", &[(UPDATE, "all_ways_to_move_work_in_every_list"), (GRID, "moving_goes_by_cells_and_rows_and_stays_inside")]),
     Point(13, "esc never quits, q from the top, ctrl-c from anywhere", &[(UPDATE, "esc_never_quits"), (KEYS, "ctrl_c_is_a_way_out_everywhere"), (TERMINAL, "esc_never_quits_q_does_from_the_top_and_ctrl_c_from_anywhere")]),
     Point(14, "the selection is kept by id", &[(UPDATE, "the_selection_stays_on_its_job_when_jobs_come_and_go"), (FINDING, "a_key_goes_through_the_orders_and_keeps_the_selection")]),
@@ -67,7 +68,7 @@ const POINTS: &[Point] = &[
     Point(26, "states are told apart without colours", &[(SNAPSHOTS, "states_are_told_apart_without_colours"), (TERMINALS, "without_colours_nothing_is_coloured_and_the_same_is_said")]),
     Point(27, "NO_COLOR, dumb, 16, 256 and all colours, ASCII, themes", &[(LOOK, "the_environment_turns_colours_and_signs_off"), (TERMINALS, "a_terminal_of_256_or_16_colours_gets_no_other"), (TERMINALS, "ascii_has_no_other_signs_but_those_of_peoples_own_names"), (TERMINALS, "every_theme_says_each_state_in_a_colour_of_its_own"), (THEME, "words_are_readable_on_the_backgrounds_of_dark_and_light"), (THEME, "colours_of_okabe_and_ito_differ_for_every_kind_of_sight")]),
     Point(28, "a cell is a frame, then a round number of them with the worst shown; the legend sums to the total", &[(GRID, "a_cell_is_one_frame_until_the_rows_are_full_then_a_round_number"), (GRID, "the_legends_counts_sum_to_all_frames_at_every_width"), (HEAT_MAP, "of_several_frames_in_a_cell_the_worst_is_shown"), (HEAT_MAP, "a_map_of_a_million_frames_is_drawn_within_five_milliseconds"), (JOB_LOOKS, "the_job_screen_reads_without_colours")]),
-    Point(29, "old numbers are dimmed and say how old they are", &[(SNAPSHOTS, "connection_lost_100x30"), (UPDATE, "a_lost_connection_counts_down_and_keeps_what_was_known"), (UPDATE, "a_silent_node_says_for_how_long")]),
+    Point(29, "old numbers are dimmed and say how old they are", &[(SNAPSHOTS, "connection_lost_100x30"), (UPDATE, "a_lost_connection_counts_down_and_keeps_what_was_known"), (UPDATE, "a_silent_node_says_for_how_long"), (NEWCOMER, "a_connected_dashboard_outlives_a_restart_of_the_orchestrator")]),
     Point(30, "no expected end before three frames, never a negative one", &[(UPDATE, "an_end_is_expected_only_where_the_farm_expects_one"), (JOB_LOOKS, "no_expected_end_is_shown_before_three_frames_are_measured")]),
     Point(31, "a failure is a cause in one line, with the line that shows it and what to do", &[(CAUSE, "the_line_that_tells_the_cause_is_the_evidence_whatever_came_after_it"), (CAUSE, "every_kind_has_a_cause_that_says_what_to_do"), (SNAPSHOTS, "causes_of_every_kind_of_failure"), (SNAPSHOTS, "why_80x24"), (JOB, "w_asks_about_the_frame_at_the_cursor_or_the_batch")]),
     Point(32, "from a key to the screen on a big and busy farm", &[("tui/src/rehearsal.rs", "a_big_and_busy_farm_is_drawn_after_every_key"), ("tui/src/rehearsal.rs", "two_thousand_events_are_put_in_order_once_for_one_drawing"), ("tests/src/bin/farmhand-bench-dashboard.rs", "main")]),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use farmhand_tests::{build_path, free_port, svg};
+use farmhand_tests::{Blender, Scene, build_path, free_port, svg};
 
 const SIZE: (u16, u16) = (100, 30);
 
@@ -28,32 +28,74 @@ fn main() -> ExitCode {
 fn make(folder: &Path) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let data = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let scene = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let broken = Scene::NO_CAMERA.make(Blender::Executable, scene.path());
     let terminal = Terminal::demo(data.path())?;
-    terminal.until("frames ")?;
-    terminal
-        .until("✓ done  24/48")
-        .or_else(|_| terminal.until("▶ render"))?;
-    std::thread::sleep(Duration::from_secs(10));
+    terminal.until("▶ render")?;
+    let demo = find(data.path(), "blend").ok_or("the demo has no scene")?;
+    let farm = terminal.farm()?;
+    terminal.until("48/48")?;
+    submit(&farm, &broken, "titles_v3", "1-24", &["--priority", "10"])?;
+    terminal.until("✗ fail")?;
+    submit(
+        &farm,
+        &demo,
+        "night_v12",
+        "1-48",
+        &["--samples", "12", "--priority", "50"],
+    )?;
+    // An end is expected once three frames are measured.
+    terminal.until("12/48")?;
+    terminal.press(&["1", "g", "g"])?;
     terminal.keep(folder, "farm")?;
     terminal.press(&["Enter"])?;
-    std::thread::sleep(Duration::from_secs(2));
+    terminal.until("p50")?;
     terminal.keep(folder, "job")?;
     terminal.press(&["Escape"])?;
     terminal.press(&["v"])?;
     terminal.until("decoded")?;
     terminal.keep(folder, "preview")?;
-    terminal.press(&["i"])?;
+    terminal.press(&["Escape"])?;
+    terminal.press(&["2", "Enter"])?;
+    terminal.until("drain now")?;
+    terminal.keep(folder, "node")?;
+    terminal.press(&["Escape"])?;
+    terminal.press(&["1", "/"])?;
+    terminal.press(&["-l", "titles"])?;
+    terminal.press(&["Enter", "w"])?;
+    terminal.until("to do")?;
+    terminal.keep(folder, "why")?;
+    terminal.press(&["Escape"])?;
+    terminal.press(&["l"])?;
     terminal.until("level: all")?;
-    std::thread::sleep(Duration::from_secs(1));
+    terminal.until("no camera")?;
     terminal.keep(folder, "log")?;
-    terminal.press(&["Escape", "Escape", "n"])?;
-    let scenes = data.path().join("demo.blend");
-    let scene = find(data.path(), "blend").unwrap_or(scenes);
-    terminal.press(&["-l", &scene.display().to_string()])?;
-    terminal.press(&["Tab"])?;
+    terminal.press(&["Escape"])?;
+    terminal.press(&["Escape"])?;
+    terminal.press(&["n"])?;
+    terminal.press(&["-l", &demo.display().to_string()])?;
     terminal.until("the file says")?;
+    terminal.press(&["Down", "Down"])?;
+    terminal.until("the file's own range")?;
     terminal.keep(folder, "submit")?;
     Ok(())
+}
+
+/// Has frames of a scene rendered by the demo's farm.
+fn submit(farm: &str, scene: &Path, name: &str, frames: &str, more: &[&str]) -> Result<(), String> {
+    let said = Command::new(build_path("farmhand"))
+        .env_remove("FARMHAND_TOKEN")
+        .arg("submit")
+        .arg(scene)
+        .args(["--frames", frames, "--name", name, "--farm", farm])
+        .args(more)
+        .output()
+        .map_err(|error| format!("cannot start farmhand: {error}"))?;
+    if said.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&said.stderr).into_owned())
+    }
 }
 
 /// The first file with this ending below a folder.
@@ -138,6 +180,18 @@ impl Terminal {
             }
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// The address of the farm, as the screen tells it.
+    fn farm(&self) -> Result<String, String> {
+        let screen = self.tmux(&["capture-pane", "-p"])?;
+        let address = screen
+            .split("FARM ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        address
+            .map(str::to_owned)
+            .ok_or(format!("no farm is named: {screen}"))
     }
 
     fn keep(&self, folder: &Path, name: &str) -> Result<(), String> {

@@ -91,6 +91,10 @@ pub(crate) fn list_paths(model: &mut Model) -> Vec<Command> {
     if !model.form.focus.is_path() {
         return Vec::new();
     }
+    // What does not fit any more is no choice while the new ones are on their way.
+    let typed = model.form.typed_path().to_owned();
+    model.form.hits.retain(|hit| hit.path.starts_with(&typed));
+    model.form.marked = 0;
     let generation = model.generation();
     model.form.generation = generation;
     let mut commands = vec![Command::ListPaths {

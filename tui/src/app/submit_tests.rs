@@ -166,3 +166,23 @@ fn fields_can_be_typed_in_while_the_file_is_read() {
     update(&mut model, Msg::FileRead { generation, result });
     assert_eq!(model.form.text(Field::Frames), "7-9", "what a person typed stays");
 }
+
+#[test]
+fn a_hit_that_does_not_fit_what_is_typed_is_no_choice_any_more() {
+    let mut model = busy(100, 30);
+    press(&mut model, "n");
+    let generation = model.form.generation;
+    let hits = ["/s/a.blend", "/s/b.blend"].map(|path| super::PathHit {
+        path: path.to_owned(),
+        size: None,
+    });
+    let hits = hits.to_vec();
+    update(&mut model, Msg::PathsListed { generation, hits });
+    press(&mut model, "/s/a");
+    key(&mut model, KeyCode::Down, KeyModifiers::NONE);
+    assert_eq!(
+        model.form.focus,
+        Field::With,
+        "one is left: nothing to choose from"
+    );
+}

@@ -138,8 +138,14 @@ fn draw_field(
     )];
     let choices = field.choices();
     if !choices.is_empty() {
-        for (index, word) in choices.into_iter().enumerate() {
-            if index == form.chosen(field) {
+        let room = usize::from(place.width).saturating_sub(LABEL + 2);
+        let chosen = form.chosen(field);
+        let first = first_choice(&choices, chosen, room);
+        if first > 0 {
+            spans.push(Span::styled("… ", look.faint()));
+        }
+        for (index, word) in choices.into_iter().enumerate().skip(first) {
+            if index == chosen {
                 spans.push(Span::styled(format!("[{word}]"), look.selected()));
             } else {
                 spans.push(Span::styled(format!(" {word} "), look.faint()));
@@ -170,6 +176,22 @@ fn draw_field(
         place.x + u16::try_from(column).unwrap_or(0),
         place.y,
     ))
+}
+
+/// The first choice that is shown: the chosen one is to be seen whole, with the next where there is room.
+fn first_choice(choices: &[&str], chosen: usize, room: usize) -> usize {
+    let width = |from: usize, to: usize| -> usize {
+        let dots = if from > 0 { 2 } else { 0 };
+        choices[from..=to]
+            .iter()
+            .map(|word| word.len() + 3)
+            .sum::<usize>()
+            + dots
+    };
+    let last = (chosen + 1).min(choices.len() - 1);
+    (0..chosen)
+        .find(|from| width(*from, last) <= room)
+        .unwrap_or(chosen)
 }
 
 fn under_line(form: &SubmitForm, field: Field, look: Look) -> Option<(String, Style)> {

@@ -113,6 +113,18 @@ fn submit_form_at_other_sizes() {
 }
 
 #[test]
+fn the_chosen_word_of_many_is_seen_in_a_narrow_form() {
+    let mut model = busy(60, 20);
+    press(&mut model, "n");
+    model.form.focus = crate::app::Field::Device;
+    for chosen in ["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"] {
+        let screen = picture(&model, true);
+        assert!(screen.contains(&format!("[{chosen}]")), "{screen}");
+        model.form.turn(1);
+    }
+}
+
+#[test]
 fn submit_form_100x30() {
     let mut model = empty(100, 30);
     press(&mut model, "n/s/a.blend");
