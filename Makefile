@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: setup tools demo build test containers deb bench sim chaos fuzz screens fmt fmt-check lint doc deny
+.PHONY: setup tools demo build test containers deb bench sim chaos fuzz coverage screens fmt fmt-check lint doc deny
 
 # Installs what is missing: a Blender, a Python with `bpy`, libraries. Quick when nothing is.
 setup:
@@ -41,6 +41,7 @@ deb: setup
 bench: setup build
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-dashboard
+	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-transfer
 
 # Breaks a farm of this machine for 20 minutes and judges what is left; arguments in ARGS, see the program's head.
 chaos: setup
@@ -59,6 +60,10 @@ fuzz:
 	  [ -d $$corpus ] || corpus=../core/$$target/corpus; \
 	  cargo +nightly fuzz run --sanitizer none --fuzz-dir fuzz $$target fuzz/found/$$target $$corpus -- \
 	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 || exit 1; done
+
+# How much of the .blend reader its committed corpus reaches.
+coverage:
+	@.ci/coverage
 
 # Pictures of the running dashboard for the README, into docs/screens.
 screens: setup

@@ -9,7 +9,7 @@
 mod written;
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use farmhand_blend::inspect;
 use written::{Heads, rich_beside};
@@ -57,16 +57,20 @@ fn a_hundred_megabytes_take_less_than_50_ms_and_are_not_held_in_memory() {
     // What this process had at most before is no measure of what comes.
     fs::write("/proc/self/clear_refs", "5").unwrap();
     let (memory, read) = (figure("status", "VmHWM:"), figure("io", "rchar:"));
+    let mut shortest = Duration::MAX;
     let best = (0..5).map(|_| {
-        let begun = processor_time();
+        let (begun, clock) = (processor_time(), Instant::now());
         let found = inspect(&path).unwrap();
         assert_eq!(found.scenes.len(), 4);
+        shortest = shortest.min(clock.elapsed());
         processor_time().saturating_sub(begun)
     });
     let best = best.min().unwrap();
     let memory = figure("status", "VmHWM:") - memory;
     let read = (figure("io", "rchar:") - read) / 5;
-    println!("100 MB: {best:?}, {memory} kB more memory, {read} bytes read");
+    println!(
+        "100 MB: {best:?} of a processor, {shortest:?} by the clock, {memory} kB more memory, {read} bytes read"
+    );
     assert!(best < LIMIT, "it took {best:?}");
     assert!(memory < 8 << 10, "it took {memory} kB of memory");
     assert!(read < 60_000_000, "it read {read} bytes");
