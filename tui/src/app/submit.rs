@@ -97,11 +97,19 @@ pub(crate) fn list_paths(model: &mut Model) -> Vec<Command> {
     model.form.marked = 0;
     let generation = model.generation();
     model.form.generation = generation;
-    let mut commands = vec![Command::ListPaths {
-        generation,
-        typed: model.form.typed_path().to_owned(),
-        blends_only: model.form.focus == Field::Scene,
-    }];
+    let mut commands = Vec::new();
+    let is_scene = model.form.focus == Field::Scene;
+    // Who goes through the fields with the arrows shall not be held by files that nobody asked for.
+    if is_scene || !typed.is_empty() {
+        let blends_only = is_scene;
+        commands.push(Command::ListPaths {
+            generation,
+            typed,
+            blends_only,
+        });
+    } else {
+        model.form.hits.clear();
+    }
     let path = model.form.text(Field::Scene).to_owned();
     if path != model.form.read_path || model.form.file.is_none() {
         model.form.file = None;

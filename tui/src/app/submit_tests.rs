@@ -186,3 +186,18 @@ fn a_hit_that_does_not_fit_what_is_typed_is_no_choice_any_more() {
         "one is left: nothing to choose from"
     );
 }
+
+#[test]
+fn arrows_go_through_an_empty_field_of_further_files() {
+    let mut model = form("intro");
+    key(&mut model, KeyCode::Down, KeyModifiers::NONE);
+    assert_eq!(model.form.focus, Field::With);
+    let commands = key(&mut model, KeyCode::Down, KeyModifiers::NONE);
+    assert_eq!((model.form.focus, commands), (Field::Frames, Vec::new()));
+    key(&mut model, KeyCode::Up, KeyModifiers::NONE);
+    let commands = press(&mut model, "/t");
+    assert!(matches!(
+        commands[..],
+        [Command::ListPaths { .. }, Command::ListPaths { .. }]
+    ));
+}
