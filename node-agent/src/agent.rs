@@ -135,7 +135,8 @@ impl Agent {
         })?;
         let agent = Arc::new(Self::open(config, folder)?);
         let settings = &agent.config;
-        let access = Access::new(settings.tokens.clone(), settings.open_seed, settings.limits);
+        let access = Access::new(settings.tokens.clone(), settings.open_seed, settings.limits)
+            .and_for_looking(settings.read_tokens.clone());
         let router = http::router(Arc::clone(&agent), access);
         let server_stop = CancellationToken::new();
         let stop = server_stop.clone();

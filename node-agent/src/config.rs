@@ -45,6 +45,8 @@ pub struct Config {
     pub tags: Vec<String>,
     /// Tokens that callers must show; none on loopback only.
     pub tokens: Option<Tokens>,
+    /// Tokens of callers who only look.
+    pub read_tokens: Option<Tokens>,
     /// Whether the seed calls are open to everyone all the same.
     pub open_seed: bool,
     /// How often one address may call.
@@ -82,6 +84,7 @@ impl Config {
             name: crate::hardware::host_name(),
             tags: Vec::new(),
             tokens: None,
+            read_tokens: None,
             open_seed: false,
             limits: Limits::default(),
             join: None,

@@ -107,6 +107,9 @@ struct Run {
     /// Without one, the variable `FARMHAND_TOKEN` may hold the token itself.
     #[arg(long, env = "FARMHAND_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File with tokens of callers who may only look, as a Prometheus
+    #[arg(long, value_name = "FILE", env = "FARMHAND_READ_TOKEN_FILE")]
+    read_token_file: Option<PathBuf>,
 
     /// Let anyone use `POST /job` and `GET /job/<pid>` without the token
     #[arg(long, env = "FARMHAND_OPEN_SEED", value_parser = clap::builder::FalseyValueParser::new())]
@@ -214,6 +217,16 @@ fn config(run: Run) -> Result<Config> {
         (None, Ok(value)) => Some(Tokens::from_value("FARMHAND_TOKEN", &value)?),
         (None, Err(_)) => None,
     };
+    let read_tokens = run
+        .read_token_file
+        .as_deref()
+        .map(Tokens::from_file)
+        .transpose()?;
+    if read_tokens.is_some() && tokens.is_none() {
+        return Err(eyre!(
+            "--read-token-file is for an agent that has a token too: name it with --token-file"
+        ));
+    }
     let defaults = Config::new(data);
     Ok(Config {
         listen: run.listen,
@@ -226,6 +239,7 @@ fn config(run: Run) -> Result<Config> {
         name: run.name.unwrap_or_else(|| default_name(run.listen)),
         tags: run.tag,
         tokens,
+        read_tokens,
         open_seed: run.open_seed,
         join: run.join,
         advertise: run.advertise,

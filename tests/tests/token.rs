@@ -240,33 +240,43 @@ async fn a_token_for_looking_sees_everything_and_changes_nothing() {
     let old = "the-token-before-the-token-before";
     let own = write("token", format!("# new\n{TOKEN}\n# old\n{old}\n"));
     let looking = write("looking", format!("{LOOKING}\n"));
+    let more = ["--token-file", &own, "--read-token-file", &looking].map(str::to_owned);
+    let plan = AgentPlan {
+        more: more.to_vec(),
+        ..AgentPlan::default()
+    };
+    let agent = Agent::start(folder.path(), "agent", plan).await;
     let farm = Farm::start(FarmPlan {
-        more: ["--token-file", &own, "--read-token-file", &looking]
-            .map(str::to_owned)
-            .to_vec(),
+        more: more.to_vec(),
         ..FarmPlan::default()
     })
     .await;
-    let call = async |method: &Method, path: &str, token: &str| {
-        let call = http().request(method.clone(), format!("{}{path}", farm.address));
+    let call = async |base: &str, method: &Method, path: &str, token: &str| {
+        let call = http().request(method.clone(), format!("{base}{path}"));
         call.bearer_auth(token).send().await.unwrap()
     };
-    for (method, path) in all_calls(&farm.address).await {
-        if path == "/health" || path == "/v1/events" {
-            continue; // The one asks for nothing, the other has no end.
+    for base in [&agent.address, &farm.address] {
+        for (method, path) in all_calls(base).await {
+            if path == "/health" || path == "/v1/events" {
+                continue; // The one asks for nothing, the other has no end.
+            }
+            let status = call(base, &method, &path, LOOKING).await.status();
+            let looks = matches!(method, Method::GET | Method::HEAD);
+            assert_eq!(
+                looks,
+                status != StatusCode::FORBIDDEN,
+                "{method} {base}{path}: {status}"
+            );
+            assert_ne!(status, StatusCode::UNAUTHORIZED, "{method} {base}{path}");
         }
-        let status = call(&method, &path, LOOKING).await.status();
-        let looks = matches!(method, Method::GET | Method::HEAD);
-        assert_eq!(
-            looks,
-            status != StatusCode::FORBIDDEN,
-            "{method} {path}: {status}"
-        );
-        assert_ne!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
     }
     // Two tokens of the farm's own while it changes from one to the other, which may do all.
     for (token, readonly) in [(LOOKING, true), (TOKEN, false), (old, false)] {
-        let told: Value = call(&Method::GET, "/v1/farm", token).await.json().await.unwrap();
+        let told: Value = call(&farm.address, &Method::GET, "/v1/farm", token)
+            .await
+            .json()
+            .await
+            .unwrap();
         assert_eq!(told["readonly"].as_bool().unwrap_or(false), readonly);
     }
     let said = farm.farmhand(["jobs", "--token-file", &looking]);
