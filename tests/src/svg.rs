@@ -1,5 +1,6 @@
 //! What a terminal shows as an SVG picture: text stays text, half blocks become small squares.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use ansi_to_tui::IntoText;
@@ -27,29 +28,82 @@ pub fn of_terminal(screen: &str, columns: u16, lines: u16) -> Result<String, Str
          font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"{BACK}\"/>\n"
     );
+    let (mut squares, mut words) = (Squares::default(), String::new());
     for (line, y) in text.lines.iter().zip((0..lines).map(|row| row * CELL.1)) {
         let mut column = 0;
         for span in &line.spans {
             let (front, back) = colours(line.style.patch(span.style));
             let cells = u16::try_from(span.width()).unwrap_or(0);
-            if back != BACK {
-                rectangle(&mut svg, column * CELL.0, y, cells * CELL.0, CELL.1, &back);
+            let place = (column * CELL.0, y);
+            match half_blocks(&span.content) {
+                Some(is_upper) => {
+                    let (upper, lower) = if is_upper { (front, back) } else { (back, front) };
+                    squares.add(place, 0, cells, &coarse(&upper));
+                    squares.add(place, 1, cells, &coarse(&lower));
+                }
+                None => {
+                    squares.add(place, 0, cells, &back);
+                    squares.add(place, 1, cells, &back);
+                    write(&mut words, &span.content, place, &front, span.style);
+                }
             }
-            draw(&mut svg, &span.content, column, y, &front, span.style);
             column += cells;
         }
     }
+    squares.draw(&mut svg);
+    svg += &words;
     svg += "</svg>\n";
     Ok(svg)
 }
 
-fn draw(svg: &mut String, text: &str, column: u16, y: u16, front: &str, style: Style) {
-    let x = column * CELL.0;
-    if !text.is_empty() && text.chars().all(|letter| letter == '▀') {
-        let cells = u16::try_from(text.chars().count()).unwrap_or(0);
-        rectangle(svg, x, y, cells * CELL.0, CELL.1 / 2, front);
-        return;
+/// Whether all of a text are upper or lower halves of cells; nothing where it is none of both.
+fn half_blocks(text: &str) -> Option<bool> {
+    let all = |half: char| !text.is_empty() && text.chars().all(|letter| letter == half);
+    match (all('▀'), all('▄')) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
     }
+}
+
+/// A colour of a picture, with so few values that neighbours often have the same.
+fn coarse(colour: &str) -> String {
+    let parse = |from: usize| u8::from_str_radix(colour.get(from..from + 2)?, 16).ok();
+    match (parse(1), parse(3), parse(5)) {
+        (Some(r), Some(g), Some(b)) => format!("#{:02x}{:02x}{:02x}", r & 0xf8, g & 0xf8, b & 0xf8),
+        _ => colour.to_owned(),
+    }
+}
+
+/// Halves of cells by their colour: a line as thick as they are high, from left to right.
+#[derive(Default)]
+struct Squares(BTreeMap<String, String>);
+
+impl Squares {
+    fn add(&mut self, (x, y): (u16, u16), half: u16, cells: u16, colour: &str) {
+        if colour == BACK {
+            return;
+        }
+        let path = self.0.entry(colour.to_owned()).or_default();
+        let middle = y + half * (CELL.1 / 2) + CELL.1 / 4;
+        let _a_string_takes_all = write!(path, "M{x} {middle}h{}", cells * CELL.0);
+    }
+
+    fn draw(&self, svg: &mut String) {
+        // Half a point up: the middle of nine points is between two numbers.
+        let _a_string_takes_all = writeln!(
+            svg,
+            "<g stroke-width=\"{}\" fill=\"none\" transform=\"translate(0 .5)\" shape-rendering=\"crispEdges\">",
+            CELL.1 / 2
+        );
+        for (colour, path) in &self.0 {
+            let _a_string_takes_all = writeln!(svg, "<path stroke=\"{colour}\" d=\"{path}\"/>");
+        }
+        *svg += "</g>\n";
+    }
+}
+
+fn write(svg: &mut String, text: &str, (x, y): (u16, u16), front: &str, style: Style) {
     if text.trim().is_empty() {
         return;
     }
@@ -67,13 +121,6 @@ fn draw(svg: &mut String, text: &str, column: u16, y: u16, front: &str, style: S
         svg,
         "<text x=\"{x}\" y=\"{}\" fill=\"{front}\"{weight} textLength=\"{length}\" xml:space=\"preserve\">{escaped}</text>",
         y + 14
-    );
-}
-
-fn rectangle(svg: &mut String, x: u16, y: u16, width: u16, height: u16, colour: &str) {
-    let _a_string_takes_all = writeln!(
-        svg,
-        "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{colour}\" shape-rendering=\"crispEdges\"/>"
     );
 }
 
@@ -136,7 +183,10 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains("&lt;a&gt;"));
-        assert!(svg.contains("<rect x=\"0\" y=\"18\" width=\"18\" height=\"18\" fill=\"#040506\""));
-        assert!(svg.contains("<rect x=\"0\" y=\"18\" width=\"18\" height=\"9\" fill=\"#010203\""));
+        assert!(
+            svg.contains("<path stroke=\"#000000\" d=\"M0 22h18M0 31h18\"/>"),
+            "{svg}"
+        );
+        assert!(!svg.contains('▀'), "{svg}");
     }
 }

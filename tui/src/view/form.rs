@@ -24,7 +24,8 @@ enum Row {
     Field(Field),
     /// Under a field: what is wrong with it, or what it stands for.
     Under(String, Style),
-    Status,
+    /// What the job will be, or became of it.
+    Status(String, Style),
 }
 
 /// Draws the form; returns where the cursor stands.
@@ -42,7 +43,7 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
     };
     let title = Line::styled(" Submit a job ", look.key());
     let inside = panel(title, None, true, look, left, buffer);
-    let rows = rows(form, look, inside);
+    let rows = rows(model, look, inside);
     let focused = |row: &Row| matches!(row, Row::Field(field) if *field == form.focus);
     let focus = rows.iter().position(focused).unwrap_or(0);
     // The line under the focused field is to be seen too.
@@ -65,7 +66,7 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
                 let text = format!("{}{}", " ".repeat(LABEL + 1), cut(text, width));
                 Line::styled(text, *style).render(place, buffer);
             }
-            Row::Status => status(model, look, inside.width.into()).render(place, buffer),
+            Row::Status(text, style) => Line::styled(format!("  {text}"), *style).render(place, buffer),
         }
     }
     let used = rows.len() - first;
@@ -94,7 +95,9 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
 }
 
 /// The lines of the form. Two for a field where there is room, else under the focused one and what is wrong.
-fn rows(form: &SubmitForm, look: Look, inside: Rect) -> Vec<Row> {
+fn rows(model: &Model, look: Look, inside: Rect) -> Vec<Row> {
+    let form = &model.form;
+    let width = usize::from(inside.width);
     let shown = form.shown();
     let roomy = usize::from(inside.height) >= shown.len() * 2 + 5;
     let mut rows = Vec::new();
@@ -115,9 +118,13 @@ fn rows(form: &SubmitForm, look: Look, inside: Rect) -> Vec<Row> {
     let folded: Vec<&str> = folded.map(Field::label).collect();
     if !folded.is_empty() {
         let text = format!("further down: {}", folded.join(", "));
-        rows.push(Row::Under(text, look.faint()));
+        let lines = wrap(&text, width.saturating_sub(LABEL + 2));
+        rows.extend(lines.into_iter().map(|line| Row::Under(line, look.faint())));
     }
-    rows.push(Row::Status);
+    if let Some((text, style)) = status(model, look) {
+        let lines = wrap(&text, width.saturating_sub(3));
+        rows.extend(lines.into_iter().map(|line| Row::Status(line, style)));
+    }
     rows
 }
 
@@ -215,17 +222,13 @@ fn under_line(form: &SubmitForm, field: Field, look: Look) -> Option<(String, St
     (form.focus == field).then(|| (field.hint().to_owned(), look.faint()))
 }
 
-fn status(model: &Model, look: Look, width: usize) -> Line<'static> {
+fn status(model: &Model, look: Look) -> Option<(String, Style)> {
     let form = &model.form;
-    let (text, style) = match (&form.sending, &form.refusal) {
-        (Some(doing), _) => (format!("… {doing}"), look.active()),
-        (None, Some(refusal)) => (format!("✗ {refusal}"), look.bad()),
-        (None, None) => match dry_run(model) {
-            Some(text) => (text, look.active()),
-            None => return Line::raw(""),
-        },
-    };
-    Line::styled(format!("  {}", cut(&text, width.saturating_sub(3))), style)
+    match (&form.sending, &form.refusal) {
+        (Some(doing), _) => Some((format!("… {doing}"), look.active())),
+        (None, Some(refusal)) => Some((format!("✗ {refusal}"), look.bad())),
+        (None, None) => dry_run(model).map(|text| (text, look.active())),
+    }
 }
 
 /// What the file says, and which of its files are missing.
