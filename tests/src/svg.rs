@@ -35,17 +35,14 @@ pub fn of_terminal(screen: &str, columns: u16, lines: u16) -> Result<String, Str
             let (front, back) = colours(line.style.patch(span.style));
             let cells = u16::try_from(span.width()).unwrap_or(0);
             let place = (column * CELL.0, y);
-            match half_blocks(&span.content) {
-                Some(is_upper) => {
-                    let (upper, lower) = if is_upper { (front, back) } else { (back, front) };
-                    squares.add(place, 0, cells, &coarse(&upper));
-                    squares.add(place, 1, cells, &coarse(&lower));
-                }
-                None => {
-                    squares.add(place, 0, cells, &back);
-                    squares.add(place, 1, cells, &back);
-                    write(&mut words, &span.content, place, &front, span.style);
-                }
+            if let Some(is_upper) = half_blocks(&span.content) {
+                let (upper, lower) = if is_upper { (front, back) } else { (back, front) };
+                squares.add(place, 0, cells, &coarse(&upper));
+                squares.add(place, 1, cells, &coarse(&lower));
+            } else {
+                squares.add(place, 0, cells, &back);
+                squares.add(place, 1, cells, &back);
+                write(&mut words, &span.content, place, &front, span.style);
             }
             column += cells;
         }
