@@ -8,7 +8,7 @@ Small pictures, few samples, denoising off, CPU, unless the kind is about just t
 
 import os
 import sys
-from math import radians
+from math import cos, radians, sin
 
 import bpy
 
@@ -121,6 +121,37 @@ def light():
     SCENE.render.resolution_x, SCENE.render.resolution_y = 320, 180
     SCENE.cycles.samples = 16
     SCENE.frame_end = 60
+
+
+def heavy():
+    """265,000 vertices in relief with pictures on them: getting ready costs more than the samples."""
+    camera()
+    lamp()
+    land = grid("Land", 514, 12)  # 515 x 515 points.
+    for point in land.data.vertices:
+        x, y, _ = point.co
+        point.co.z = 0.3 * sin(2.1 * x) * cos(1.7 * y) + 0.05 * sin(17 * x + 5 * y)
+    paint = material(land)
+    shader = paint.node_tree.nodes["Principled BSDF"]
+    for name, kind in (("Base Color", "COLOR_GRID"), ("Roughness", "UV_GRID")):
+        picture = bpy.data.images.new(kind, 2048, 2048)
+        picture.generated_type = kind
+        picture.filepath_raw = os.path.join(os.path.dirname(FILE), kind.lower() + ".png")
+        picture.file_format = "PNG"
+        picture.save()
+        picture.source = "FILE"
+        picture.pack()
+        node = paint.node_tree.nodes.new("ShaderNodeTexImage")
+        node.image = picture
+        place = paint.node_tree.nodes.new("ShaderNodeTexCoord")
+        paint.node_tree.links.new(place.outputs["Generated"], node.inputs["Vector"])
+        paint.node_tree.links.new(node.outputs["Color"], shader.inputs[name])
+    for frame, turn in ((1, -0.3), (40, 0.3)):
+        SCENE.camera.rotation_euler.z = turn
+        SCENE.camera.keyframe_insert("rotation_euler", frame=frame)
+    SCENE.render.resolution_x, SCENE.render.resolution_y = 320, 180
+    SCENE.cycles.samples = 8
+    SCENE.frame_end = 40
 
 
 def steady():

@@ -541,14 +541,14 @@ impl Farm {
             Sighting::FrameStarted { batch, frame } => {
                 let rendering = self.seen.rendering.entry(*batch).or_default();
                 rendering.entry(*frame).or_insert(at);
-                self.seen_at_work(*batch);
+                self.seen_at_work(*batch, at);
             }
             Sighting::Fetching { batch, frame } => {
                 self.seen.fetching.insert((*batch, *frame));
                 if let Some(frames) = self.seen.rendering.get_mut(batch) {
                     frames.remove(frame);
                 }
-                self.seen_at_work(*batch);
+                self.seen_at_work(*batch, at);
                 let held = self.batches.get(*batch);
                 if let Some(presence) = held.and_then(|held| self.seen.nodes.get_mut(&held.node)) {
                     presence.delivered(at);
@@ -567,7 +567,7 @@ impl Farm {
             }
             Sighting::RevokeEnded { batch } => {
                 self.seen.revoking.remove(batch);
-                self.seen_at_work(*batch);
+                self.seen_at_work(*batch, at);
             }
             Sighting::MemoryNeeded { job, bytes } => {
                 let most = self.seen.memory.entry(*job).or_default();
@@ -628,12 +628,15 @@ impl Farm {
     }
 
     /// The node of a batch has done something.
-    fn seen_at_work(&mut self, batch: BatchId) {
+    fn seen_at_work(&mut self, batch: BatchId, at: Duration) {
         if let Some(held) = self.batches.get(batch) {
             self.seen.agenda.nodes.insert(held.node);
             let scene = self.jobs.get(&held.job).map(|job| job.spec.scene);
             if let Some(presence) = self.seen.nodes.get_mut(&held.node) {
-                presence.warm = scene;
+                if presence.warm != scene {
+                    presence.warm = scene;
+                    presence.warm_since = at;
+                }
             }
         }
     }

@@ -50,6 +50,8 @@ pub struct Presence {
     pub(crate) deliveries: VecDeque<Duration>,
     /// The scene that its Blender has loaded, as far as is known.
     pub(crate) warm: Option<SceneHash>,
+    /// Since when it has been with that scene.
+    pub(crate) warm_since: Duration,
 }
 
 /// Why a node cannot take a batch of a job at the moment.
@@ -77,6 +79,7 @@ impl Presence {
             rests: None,
             deliveries: VecDeque::new(),
             warm: None,
+            warm_since: heard,
         }
     }
 

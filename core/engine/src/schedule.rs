@@ -177,13 +177,16 @@ impl<'a> Plan<'a> {
         false
     }
 
-    /// The job that a node should work on next: of the highest priority, then the one that has the fewest nodes.
-    /// The scene that it has loaded counts for some.
+    /// The job that a node should work on next: of the highest priority, then the one whose scene it loaded less
+    /// than a target time ago, because loading another costs as much as many frames, then the one that has the
+    /// fewest nodes. The scene that it has loaded counts for some of those.
     fn pick(&self, node: NodeId, place: Place, without: &[usize]) -> Option<usize> {
         let jobs = self.jobs.as_ref()?;
         let room = self.rooms.get(&node)?;
-        let warm = self.farm.presence(node)?.warm;
-        let mut best: Option<((i64, JobId), usize)> = None;
+        let presence = self.farm.presence(node)?;
+        let with_scene = self.now.since_start.saturating_sub(presence.warm_since);
+        let settles_in = with_scene < self.farm.policy().target;
+        let mut best: Option<((bool, i64, JobId), usize)> = None;
         let mut level = i32::MIN;
         for (index, open) in jobs.iter().enumerate() {
             if best.is_some() && open.job.priority < level {
@@ -192,14 +195,15 @@ impl<'a> Plan<'a> {
             if without.contains(&index) || !self.may_have(open, node, room, place) {
                 continue;
             }
+            let is_warm = presence.warm == Some(open.job.spec.scene);
             #[expect(clippy::cast_possible_truncation, reason = "there are fewer slots than that")]
-            let stays = if warm == Some(open.job.spec.scene) {
+            let stays = if is_warm {
                 1 + (self.power.slots / 16.0) as i64
             } else {
                 0
             };
             let held = i64::try_from(open.held).unwrap_or(i64::MAX);
-            let key = (held - stays, open.id);
+            let key = (!(is_warm && settles_in), held - stays, open.id);
             if best.is_none_or(|(least, _)| key < least) {
                 best = Some((key, index));
                 level = open.job.priority;

@@ -1,8 +1,13 @@
-//! `make bench`: what a farm costs over one plain Blender that renders the same frames.
+//! `make bench`: what a farm costs over other ways to render the same frames on the same two threads.
 //!
-//! 60 light frames (320x180, 16 samples) on two agents of one thread each, from cold: starting agents,
-//! orchestrator and Blenders, submitting and ending are all counted. Against `blender -b -a -t 2`. It prints
-//! figures and judges nothing: machines differ, and loaded ones differ from themselves.
+//! Two scenes: 60 light frames (320x180, 16 samples), and 40 heavy ones (265,000 vertices with pictures on
+//! them). Each is rendered by plain `blender -b -a -t 2`, by one process a frame, by cold batches of five, and by
+//! two agents of one thread each, from cold: starting agents, orchestrator and Blenders, submitting and ending
+//! are all counted. It prints figures and judges nothing: machines differ, and loaded ones differ from
+//! themselves.
+//!
+//! Arguments: how many rounds (the best one of each way is told), and `light` or `heavy` where only that scene is
+//! wanted.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,10 +15,37 @@ use std::time::{Duration, Instant};
 
 use farmhand_tests::{Blender, Farm, FarmPlan, Scene, cpu_seconds};
 
-const FRAMES: usize = 60;
 const ROUNDS: usize = 3;
+const WAYS: [Way; 4] = [Way::Plain, Way::ProcessAFrame, Way::BatchesOfFive, Way::Farm];
 
-/// What one run took.
+/// What is rendered.
+struct Work {
+    scene: Scene,
+    name: &'static str,
+    frames: usize,
+}
+
+/// How it is rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Plain,
+    ProcessAFrame,
+    BatchesOfFive,
+    Farm,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::ProcessAFrame => "process-a-frame",
+            Self::BatchesOfFive => "batches-of-five",
+            Self::Farm => "farm",
+        }
+    }
+}
+
+/// What one run took, in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     wall: f64,
@@ -22,35 +54,80 @@ struct Cost {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let rounds = std::env::args()
-        .nth(1)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(ROUNDS);
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let scene = Scene::LIGHT.make(Blender::Executable, folder.path());
-    let (mut plain, mut farm) = (Vec::new(), Vec::new());
-    println!("{FRAMES} frames of 320x180 with 16 samples, two threads in all, {rounds} rounds\n");
-    println!("round   plain wall   plain CPU   farm wall   farm CPU   wall ratio   CPU ratio");
-    for round in 1..=rounds {
-        let one =
-            measured(async || render_plainly(&scene, &folder.path().join(format!("plain-{round}")))).await;
-        let other = measured(async || render_on_a_farm(&scene).await).await;
-        row(&round.to_string(), one, other);
-        plain.push(one);
-        farm.push(other);
+    let mut rounds = ROUNDS;
+    let mut only = None;
+    for argument in std::env::args().skip(1) {
+        match argument.parse() {
+            Ok(number) => rounds = number,
+            Err(_) => only = Some(argument),
+        }
     }
-    let (one, other) = (middle(&plain), middle(&farm));
-    row("median", one, other);
-    println!("\npromised: wall at most 1.10, CPU at most 1.15");
+    let works = [
+        Work {
+            scene: Scene::LIGHT,
+            name: "light",
+            frames: 60,
+        },
+        Work {
+            scene: Scene::HEAVY,
+            name: "heavy",
+            frames: 40,
+        },
+    ];
+    for work in works
+        .iter()
+        .filter(|work| only.as_ref().is_none_or(|name| name == work.name))
+    {
+        bench(work, rounds).await;
+    }
+}
+
+async fn bench(work: &Work, rounds: usize) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let scene = work.scene.make(Blender::Executable, folder.path());
     println!(
-        "{}",
-        serde_json::json!({
-            "bench": "farm-over-plain", "frames": FRAMES, "rounds": rounds,
-            "plain_wall_s": rounded(one.wall), "plain_cpu_s": rounded(one.cpu),
-            "farm_wall_s": rounded(other.wall), "farm_cpu_s": rounded(other.cpu),
-            "wall_ratio": rounded(other.wall / one.wall), "cpu_ratio": rounded(other.cpu / one.cpu),
-        })
+        "{} scene, {} frames, two threads in all, best of {rounds}\n\n{:16} {:>10} {:>10} {:>12} {:>12}",
+        work.name, work.frames, "way", "wall", "CPU", "wall ratio", "CPU ratio"
     );
+    let mut plain = None;
+    let mut line = serde_json::json!({"bench": work.name, "frames": work.frames, "rounds": rounds});
+    for way in WAYS {
+        let mut costs = Vec::new();
+        for round in 1..=rounds {
+            let output = folder.path().join(format!("{}-{round}", way.name()));
+            costs.push(measured(async || render(way, work, &scene, &output).await).await);
+        }
+        let cost = best(&costs);
+        let beside = *plain.get_or_insert(cost);
+        let (wall_ratio, cpu_ratio) = (cost.wall / beside.wall, cost.cpu / beside.cpu);
+        println!(
+            "{:16} {:8.2} s {:8.2} s {wall_ratio:12.3} {cpu_ratio:12.3}",
+            way.name(),
+            cost.wall,
+            cost.cpu
+        );
+        line[way.name()] = serde_json::json!({
+            "wall_s": rounded(cost.wall), "cpu_s": rounded(cost.cpu),
+            "wall_ratio": rounded(wall_ratio), "cpu_ratio": rounded(cpu_ratio),
+        });
+    }
+    println!("\n{line}\n");
+}
+
+async fn render(way: Way, work: &Work, scene: &Path, output: &Path) -> Duration {
+    let size = match way {
+        Way::Plain => work.frames,
+        Way::ProcessAFrame => 1,
+        Way::BatchesOfFive => 5,
+        Way::Farm => return render_on_a_farm(work, scene).await,
+    };
+    let started = Instant::now();
+    for first in (1..=work.frames).step_by(size) {
+        render_coldly(scene, output, first, work.frames.min(first + size - 1));
+    }
+    let took = started.elapsed();
+    assert_eq!(files_in(output), work.frames);
+    took
 }
 
 /// Wall time until `run` has what was asked for, and the CPU time of all processes it started and waited for.
@@ -65,27 +142,24 @@ async fn measured(run: impl AsyncFnOnce() -> Duration) -> Cost {
     }
 }
 
-fn render_plainly(scene: &Path, output: &Path) -> Duration {
-    let started = Instant::now();
+/// One Blender from its start to its end.
+fn render_coldly(scene: &Path, output: &Path, first: usize, last: usize) {
     let status = Command::new(Blender::Executable.argument())
         .args(["-b", "--factory-startup"])
         .arg(scene)
         .arg("-o")
-        .arg(output.join("light_####"))
-        .args(["-s", "1", "-e", &FRAMES.to_string(), "-t", "2", "-a"])
+        .arg(output.join("frame_####"))
+        .args(["-s", &first.to_string(), "-e", &last.to_string(), "-t", "2", "-a"])
         .stdout(Stdio::null())
         .status()
         .expect("Blender can be started");
-    let took = started.elapsed();
     assert!(status.success(), "Blender ended with {status}");
-    assert_eq!(files_in(output), FRAMES);
-    took
 }
 
-async fn render_on_a_farm(scene: &Path) -> Duration {
+async fn render_on_a_farm(work: &Work, scene: &Path) -> Duration {
     let started = Instant::now();
     let mut farm = Farm::start(FarmPlan::agents(2, Blender::Executable)).await;
-    let frames = format!("1-{FRAMES}");
+    let frames = format!("1-{}", work.frames);
     let said = farm.farmhand([
         "submit".as_ref(),
         scene.as_os_str(),
@@ -95,7 +169,7 @@ async fn render_on_a_farm(scene: &Path) -> Duration {
     ]);
     let took = started.elapsed();
     assert_eq!(said.code, Some(0), "{}", said.all());
-    assert_eq!(files_in(&farm.output().join("light")), FRAMES);
+    assert_eq!(files_in(&farm.output().join(work.name)), work.frames);
     // An orderly end, so that every Blender is waited for and its time is counted.
     farm.orchestrator.terminate(Duration::from_secs(10));
     for agent in &mut farm.agents {
@@ -109,28 +183,13 @@ fn files_in(folder: &Path) -> usize {
     std::fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
-fn middle(costs: &[Cost]) -> Cost {
-    let median = |of: fn(&Cost) -> f64| {
-        let mut values: Vec<f64> = costs.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    Cost {
-        wall: median(|cost| cost.wall),
-        cpu: median(|cost| cost.cpu),
-    }
-}
-
-fn row(name: &str, plain: Cost, farm: Cost) {
-    println!(
-        "{name:6} {:9.2} s {:9.2} s {:9.2} s {:8.2} s {:12.3} {:11.3}",
-        plain.wall,
-        plain.cpu,
-        farm.wall,
-        farm.cpu,
-        farm.wall / plain.wall,
-        farm.cpu / plain.cpu
-    );
+/// The round that took the least CPU: what else the machine did only adds.
+fn best(costs: &[Cost]) -> Cost {
+    let least = costs.iter().copied().min_by(|a, b| a.cpu.total_cmp(&b.cpu));
+    least.unwrap_or(Cost {
+        wall: f64::NAN,
+        cpu: f64::NAN,
+    })
 }
 
 fn rounded(value: f64) -> f64 {

@@ -1,6 +1,8 @@
 //! Making way: a job that has no node yet, or a higher priority than what renders, takes the next slot that
 //! finishes its frame, before what has not begun there.
 
+use std::collections::BTreeMap;
+
 use farmhand_protocol::{BatchId, JobId, NodeId};
 
 use super::assign::Assignment;
@@ -12,11 +14,18 @@ const PATIENCE: u32 = 4;
 
 /// A slot that could be had.
 struct Slot {
-    /// Seconds until its frame is done.
-    seconds: f64,
+    /// Seconds until its frame is done; nothing while no frame of its job was measured.
+    seconds: Option<f64>,
     node: NodeId,
     batch: BatchId,
     priority: i32,
+}
+
+impl Slot {
+    /// To be put in an order: what was not measured comes behind what ends soon.
+    fn or_a_minute(&self) -> f64 {
+        self.seconds.unwrap_or(60.0)
+    }
 }
 
 impl Plan<'_> {
@@ -38,7 +47,7 @@ impl Plan<'_> {
                 continue;
             }
             let mut slots = self.slots_for(index, id, is_starved);
-            slots.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+            slots.sort_by(|a, b| a.or_a_minute().total_cmp(&b.or_a_minute()));
             for slot in slots {
                 let is_urgent = slot.priority < priority;
                 let has_any = self.jobs.as_ref().is_some_and(|jobs| jobs[index].held > 0);
@@ -67,11 +76,21 @@ impl Plan<'_> {
             .rendering
             .iter()
             .filter(|(_, frames)| !frames.is_empty());
+        let mut at_work: BTreeMap<JobId, usize> = BTreeMap::new();
+        for held in rendering
+            .clone()
+            .filter_map(|(batch, _)| farm.batches.get(*batch))
+        {
+            *at_work.entry(held.job).or_default() += 1;
+        }
+        // Whether a job has something to give: more than one slot, or the only one there is.
+        let can_give =
+            |job: &JobId| self.power.slots <= 1.0 || at_work.get(job).is_some_and(|slots| *slots > 1);
         let slots = rendering.filter_map(|(batch, frames)| {
             let held = farm.batches.get(*batch).filter(|held| held.job != id)?;
             let other = farm.job(held.job)?;
             let goes_before = other.priority < open.job.priority
-                || (is_starved && other.priority == open.job.priority && self.share_is_more(held.job));
+                || (is_starved && other.priority == open.job.priority && can_give(&held.job));
             let presence = farm.presence(held.node).filter(|_| goes_before)?;
             let can = unfit(farm, self.now, held.node, presence).is_none()
                 && unfit_for(farm, self.now, open.job, held.node, open.version).is_none()
@@ -85,18 +104,13 @@ impl Plan<'_> {
                 .pace
                 .seconds(&farm.speeds, held.node, other.frames.place(*frame));
             Some(Slot {
-                seconds: usual.map_or(60.0, |usual| rest_of(usual, self.now, *since)),
+                seconds: usual.map(|usual| rest_of(usual, self.now, *since)),
                 node: held.node,
                 batch: *batch,
                 priority: other.priority,
             })
         });
         slots.collect()
-    }
-
-    /// Whether a job has something to give: more than one batch, or the only one there is.
-    fn share_is_more(&self, other: JobId) -> bool {
-        self.farm.batches.count_of(other) > 1 || self.power.slots <= 1.0
     }
 
     /// Whether this plan has given the node a batch of this job.
@@ -135,10 +149,12 @@ impl Plan<'_> {
         let why = if is_urgent {
             "goes before work of a lower priority".to_owned()
         } else {
-            format!(
-                "had no node yet; this one is done with its frame in about {:.0} s",
-                slot.seconds
-            )
+            match slot.seconds {
+                Some(seconds) => {
+                    format!("had no node yet; this one is done with its frame in about {seconds:.0} s")
+                }
+                None => "had no node yet; this one goes over to it after its frame".to_owned(),
+            }
         };
         let assignment = Assignment {
             frames,
