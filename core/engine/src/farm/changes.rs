@@ -54,11 +54,11 @@ impl Farm {
         if let Some(held) = self.batches.get(batch) {
             self.seen.agenda.nodes.insert(held.node);
             let scene = self.jobs.get(&held.job).map(|job| job.spec.scene);
-            if let Some(presence) = self.seen.nodes.get_mut(&held.node) {
-                if presence.warm != scene {
-                    presence.warm = scene;
-                    presence.warm_since = at;
-                }
+            if let Some(presence) = self.seen.nodes.get_mut(&held.node)
+                && presence.warm != scene
+            {
+                presence.warm = scene;
+                presence.warm_since = at;
             }
         }
     }
