@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) theme: Theme,
     pub(crate) ascii: bool,
     pub(crate) mouse: bool,
+    /// The terminal rings when a job has ended or a node is lost.
+    pub(crate) bell: bool,
     /// Columns of a table in their order, where they are named.
     pub(crate) columns: Vec<(Table, Vec<String>)>,
     pub(crate) shares: Shares,
@@ -32,6 +34,7 @@ impl Default for Settings {
             theme: Theme::default(),
             ascii: false,
             mouse: true,
+            bell: true,
             columns: Vec::new(),
             shares: Shares::default(),
             troubles: Vec::new(),
@@ -121,6 +124,7 @@ impl Reader<'_> {
             },
             ("ascii", DeValue::Boolean(ascii)) => self.settings.ascii = *ascii,
             ("mouse", DeValue::Boolean(mouse)) => self.settings.mouse = *mouse,
+            ("bell", DeValue::Boolean(bell)) => self.settings.bell = *bell,
             ("keys", DeValue::Table(contexts)) => {
                 for (context, actions) in contexts {
                     self.keys_of(context, actions);
@@ -136,12 +140,12 @@ impl Reader<'_> {
                     self.share(key, value);
                 }
             }
-            (known @ ("theme" | "ascii" | "mouse" | "keys" | "columns" | "layout"), other) => {
+            (known @ ("theme" | "ascii" | "mouse" | "bell" | "keys" | "columns" | "layout"), other) => {
                 let words = format!("{known}: a {} is not what belongs here", other.type_str());
                 self.trouble(place, &words);
             }
             (other, _) => {
-                let words = format!("{other}: there is theme, ascii, mouse, keys, columns and layout");
+                let words = format!("{other}: there is theme, ascii, mouse, bell, keys, columns and layout");
                 self.trouble(key.span().start, &words);
             }
         }
@@ -271,13 +275,13 @@ mod tests {
     #[test]
     fn a_good_file_changes_what_it_names_and_nothing_else() {
         let settings = parse(
-            "theme = \"okabe-ito\"\nascii = true\nmouse = false\n[keys.farm]\ncancel = [\"X\", \"ctrl-k\"]\n\
+            "theme = \"okabe-ito\"\nascii = true\nmouse = false\nbell = false\n[keys.farm]\ncancel = [\"X\", \"ctrl-k\"]\n\
              retry = \"c\"\n[columns]\njobs = [\"id\", \"state\", \"name\"]\n[layout]\nnodes = 50\n",
             "config.toml",
         );
         assert_eq!(settings.troubles, Vec::<String>::new());
         assert_eq!(Some(settings.theme), Theme::named("okabe-ito"));
-        assert!(settings.ascii && !settings.mouse);
+        assert!(settings.ascii && !settings.mouse && !settings.bell);
         assert_eq!(
             pressed(&settings, Context::Farm, 'X'),
             Found::Action(Action::Cancel)

@@ -1,11 +1,13 @@
 //! What the farm tells: its events, lists that were read, answers to what was asked of it.
 
 use farmhand_client::FarmSignal;
-use farmhand_protocol::farm::{FarmEvent, JobDetail};
+use farmhand_protocol::farm::{FarmEvent, JobDetail, NodeState};
 use jiff::{SignedDuration, Timestamp};
 
 use super::model::Outcome;
-use super::{Act, Command, JobSort, Link, Model, NodeSort, Snapshot, Target, Tone, job, node_screen, undo};
+use super::{
+    Act, Command, Farm, JobSort, Link, Model, NodeSort, Snapshot, Target, Tone, job, node_screen, undo,
+};
 
 /// How long a row tells how an act on it went.
 const SHOWN: SignedDuration = SignedDuration::from_secs(4);
@@ -46,12 +48,14 @@ pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
             job::heard(model, &event);
             node_screen::heard(model, &event);
             let now = model.now;
+            let rings = is_worth_a_bell(model.newest(), &event);
             let changed = model.newest_mut().apply(event, now);
+            let commands = Vec::from_iter(rings.then_some(Command::Ring));
             if let Some(job) = changed_job {
                 super::submit::job_changed(model, job);
             }
             if model.behind.is_some() {
-                return Vec::new();
+                return commands;
             }
             // Other values may change places too, where rows are chosen or sorted by them.
             let (jobs, nodes) = (&model.shown_jobs, &model.shown_nodes);
@@ -67,8 +71,23 @@ pub(crate) fn hear(model: &mut Model, signal: FarmSignal) -> Vec<Command> {
             if changed.notes && model.events_back > 0 {
                 model.events_back += 1; // What is being read stays where it is.
             }
-            Vec::new()
+            commands
         }
+    }
+}
+
+/// Whether a job ends or a node is lost by this. What is heard of for the first time is no news.
+fn is_worth_a_bell(known: &Farm, event: &FarmEvent) -> bool {
+    match event {
+        FarmEvent::Job { job } => {
+            let before = known.jobs.get(&job.id);
+            job.state.has_ended() && before.is_some_and(|before| !before.state.has_ended())
+        }
+        FarmEvent::Node { node } => {
+            let before = known.nodes.get(&node.address);
+            node.state == NodeState::Lost && before.is_some_and(|before| before.view.state != NodeState::Lost)
+        }
+        _ => false,
     }
 }
 

@@ -182,6 +182,8 @@ pub(crate) enum Command {
     Copy {
         text: String,
     },
+    /// Ring the terminal's bell, where its person wants that.
+    Ring,
     /// Write text to a new file.
     SaveText {
         name: String,

@@ -532,3 +532,33 @@ fn the_diary_is_bounded_and_says_what_it_dropped() {
     let screen = crate::view::snapshots::picture(&model, true);
     assert!(screen.contains(&format!("{dropped} oldest dropped")), "{screen}");
 }
+
+#[test]
+fn the_bell_rings_once_for_a_job_that_ends_and_for_a_node_that_is_lost() {
+    let mut model = busy(100, 30);
+    let mut hear_job = |id, state| {
+        let job = Box::new(job(id, "intro_v12", state, FrameCounts::default()));
+        event(&mut model, FarmEvent::Job { job })
+    };
+    assert!(!hear_job(7, JobState::Running).contains(&Command::Ring));
+    assert!(hear_job(7, JobState::Failed).contains(&Command::Ring));
+    assert!(
+        !hear_job(7, JobState::Failed).contains(&Command::Ring),
+        "it is known"
+    );
+    assert!(
+        !hear_job(99, JobState::Completed).contains(&Command::Ring),
+        "it had ended before anyone looked"
+    );
+    let mut hear_node = |number, state| {
+        let node = Box::new(node(number, "rtx-99", state));
+        event(&mut model, FarmEvent::Node { node })
+    };
+    assert!(
+        !hear_node(99, NodeState::Lost).contains(&Command::Ring),
+        "it was never here"
+    );
+    assert!(!hear_node(99, NodeState::Idle).contains(&Command::Ring));
+    assert!(hear_node(99, NodeState::Lost).contains(&Command::Ring));
+    assert!(!hear_node(99, NodeState::Lost).contains(&Command::Ring));
+}

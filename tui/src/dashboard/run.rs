@@ -80,6 +80,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
     let size = terminal.size().wrap_err("cannot ask the terminal for its size")?;
     let address = session.farm.address().to_string();
     let mut model = Model::new(address, session.stage, Timestamp::now(), TimeZone::system(), size);
+    let has_bell = settings.bell;
     set_up(&mut model, &session.shown, settings);
     let (sender, mut inbox) = mpsc::channel(1024);
     let gallery = Gallery::start(&session.farm, painter, &sender);
@@ -163,6 +164,7 @@ async fn show(session: &mut Session) -> Result<Leave> {
                         }
                     }
                     Command::ShowPicture(request) => gallery.show(*request),
+                    Command::Ring => terminal.rings = has_bell,
                     Command::Copy { text } => {
                         if copy(&text).is_err() {
                             return Ok(leave_at_once(&model));

@@ -32,6 +32,8 @@ pub(crate) struct TakenTerminal {
     terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
     /// The mouse is reported to us.
     mouse: bool,
+    /// The bell rings with the next drawing, once for whatever has happened since the last.
+    pub(crate) rings: bool,
 }
 
 impl TakenTerminal {
@@ -51,6 +53,7 @@ impl TakenTerminal {
             Ok(terminal) => Ok(Self {
                 terminal: ManuallyDrop::new(terminal),
                 mouse: false,
+                rings: false,
             }),
             Err(error) => {
                 give_back();
@@ -77,6 +80,9 @@ impl TakenTerminal {
     }
 
     pub(crate) fn draw(&mut self, model: &Model, look: Look) -> io::Result<()> {
+        if std::mem::take(&mut self.rings) {
+            io::stdout().write_all(b"\x07")?; // Sent with the drawing, which ends in a flush.
+        }
         self.terminal
             .draw(|frame| view::draw(model, look, frame))
             .map(drop)
