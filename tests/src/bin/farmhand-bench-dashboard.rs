@@ -53,6 +53,7 @@ fn main() {
         dashboard.press(letter);
         letters.push(started.elapsed());
     }
+    dashboard.draw();
     assert!(
         dashboard.screen().contains("of 10000)"),
         "the filter is shown:\n{}",
