@@ -45,7 +45,8 @@ fn make(folder: &Path) -> Result<(), String> {
         &["--samples", "12", "--priority", "50"],
     )?;
     // An end is expected once three frames are measured.
-    terminal.until("12/48")?;
+    terminal.until("eta ")?;
+    std::thread::sleep(Duration::from_secs(10));
     terminal.press(&["1", "g", "g"])?;
     terminal.keep(folder, "farm")?;
     terminal.press(&["Enter"])?;
