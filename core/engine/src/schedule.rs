@@ -185,31 +185,47 @@ impl<'a> Plan<'a> {
         let room = self.rooms.get(&node)?;
         let presence = self.farm.presence(node)?;
         let with_scene = self.now.since_start.saturating_sub(presence.warm_since);
-        let settles_in = with_scene < self.farm.policy().target;
+        // Behind what it has, a batch finds the scene of that, which may still be to load.
+        let newest = room.newest_job().filter(|_| place == Place::Next);
+        let newest = newest
+            .and_then(|job| self.farm.job(job))
+            .map(|job| job.spec.scene);
+        let scene = newest.or(presence.warm);
+        let settles_in = scene != presence.warm || with_scene < self.farm.policy().target;
         let mut best: Option<((bool, i64, JobId), usize)> = None;
         let mut level = i32::MIN;
         for (index, open) in jobs.iter().enumerate() {
             if best.is_some() && open.job.priority < level {
                 break;
             }
+            let is_warm = scene == Some(open.job.spec.scene);
+            let stays = is_warm && settles_in;
+            if stays && place == Place::Next && !open.source.is_empty() && Self::is_untried(open, node, room)
+            {
+                return None; // Its first frame decides; another scene behind it would be loaded for a moment.
+            }
             if without.contains(&index) || !self.may_have(open, node, room, place) {
                 continue;
             }
-            let is_warm = presence.warm == Some(open.job.spec.scene);
             #[expect(clippy::cast_possible_truncation, reason = "there are fewer slots than that")]
-            let stays = if is_warm {
+            let bonus = if is_warm {
                 1 + (self.power.slots / 16.0) as i64
             } else {
                 0
             };
             let held = i64::try_from(open.held).unwrap_or(i64::MAX);
-            let key = (!(is_warm && settles_in), held - stays, open.id);
+            let key = (!stays, held - bonus, open.id);
             if best.is_none_or(|(least, _)| key < least) {
                 best = Some((key, index));
                 level = open.job.priority;
             }
         }
         best.map(|(_, index)| index)
+    }
+
+    /// Whether a node has frames of a job and has rendered none of it yet.
+    fn is_untried(open: &Open<'_>, node: NodeId, room: &Room) -> bool {
+        room.holds(open.id) && !open.job.pace.was_on(node)
     }
 
     fn may_have(&self, open: &Open<'_>, node: NodeId, room: &Room, place: Place) -> bool {
@@ -224,7 +240,7 @@ impl<'a> Plan<'a> {
         }
         if place == Place::Next {
             // A scene that fails shall fail once on a node, and only then have anything waiting behind.
-            let is_new = room.holds(open.id) && !open.job.pace.was_on(node);
+            let is_new = Self::is_untried(open, node, room);
             // The last frames go to whoever is free first.
             let is_rare = f64::from(open.source.left()) * 2.0 < self.power.slots && !room.is_nearly_done();
             if is_new || is_rare {

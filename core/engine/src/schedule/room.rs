@@ -70,6 +70,11 @@ impl Room {
         self.held.iter().any(|held| held.job == job)
     }
 
+    /// The job of the batch that was handed out last.
+    pub(super) fn newest_job(&self) -> Option<JobId> {
+        self.held.last().map(|held| held.job)
+    }
+
     /// Whether a slot has nothing to do in a moment.
     pub(super) fn is_nearly_done(&self) -> bool {
         self.seconds_to_a_slot() <= AHEAD

@@ -94,6 +94,38 @@ fn a_job_of_one_frame_takes_the_next_slot_that_finishes_its_frame() {
 }
 
 #[test]
+fn a_node_stays_with_its_scene_for_the_target_time_before_small_jobs_share_it() {
+    let mut world = World::new(0);
+    (0..2).for_each(|_| world.add_agent());
+    (0..2).for_each(|n| world.connect_with(n, |info| info.slots = 1));
+    let other_scene = |n: u8| {
+        move |spec: &mut farmhand_engine::JobSpec| spec.scene = farmhand_protocol::SceneHash::of(&[n])
+    };
+    let jobs: Vec<_> = (0..4)
+        .map(|n| world.submit_with("1-12", other_scene(n)))
+        .collect();
+    let mut on_node: [Vec<farmhand_protocol::JobId>; 2] = [Vec::new(), Vec::new()];
+    for _ in 0..200 {
+        for (n, scenes) in on_node.iter_mut().enumerate() {
+            world.work(n);
+            while world.deliver_mail() {}
+            let batch = world.agents[n].rendering.map(|(batch, _)| batch);
+            let job = batch
+                .and_then(|batch| world.farm.batch(batch))
+                .map(|held| held.job);
+            if let Some(job) = job.filter(|job| scenes.last() != Some(job)) {
+                scenes.push(job);
+            }
+        }
+        (0..2).for_each(|n| world.report(Report::NodeHeard(node(n))));
+        world.pass(Duration::from_millis(250));
+    }
+    assert!(jobs.iter().all(|job| world.state(*job) == JobState::Completed));
+    let changes: usize = on_node.iter().map(Vec::len).sum();
+    assert!(changes <= 10, "scenes were changed {changes} times: {on_node:?}");
+}
+
+#[test]
 fn the_reason_names_no_time_that_nothing_measured() {
     let mut world = one_agent(1);
     world.submit("1-20");
