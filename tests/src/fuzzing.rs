@@ -4,6 +4,8 @@
 //! refuse whatever they like; they must not panic, hang or grow, and what they accept they must understand again
 //! when it is written.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use farmhand_engine::{Farm, Stamped, narrate};
@@ -77,6 +79,27 @@ pub fn target(name: &str) -> Target {
     *found.unwrap_or_else(|| panic!("there is no target {name}"))
 }
 
+/// The target's corpus, sorted.
+///
+/// # Panics
+/// Where it cannot be read.
+pub fn corpus(target: Target) -> Vec<(PathBuf, Vec<u8>)> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = match target.name {
+        "blend" => tests.join("../core/blend/corpus"),
+        name => tests.join("fuzz/corpus").join(name),
+    };
+    let read = || -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
+        fs::read_dir(&folder)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .map(|path| path.and_then(|path| Ok((path.clone(), fs::read(path)?))))
+            .collect()
+    };
+    let mut entries = read().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.sort();
+    entries
+}
+
 /// Reads a value; one that is accepted is so again once it is written. Whether it was accepted.
 fn readable<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
     let Ok(value) = serde_json::from_slice::<T>(bytes) else {
@@ -130,19 +153,20 @@ fn manifest(bytes: &[u8]) -> bool {
     true
 }
 
-/// A journal, a fact a line, in whatever order. Snapshots of what comes of it are read again.
+/// A journal, a fact a line, in whatever order. Snapshots of what comes of it are read again. Accepted where every
+/// line is a fact.
 fn facts(bytes: &[u8]) -> bool {
     let mut farm = Farm::new(FarmId::LOCAL);
-    let mut applied = false;
-    for line in bytes.split(|byte| *byte == b'\n') {
+    let mut all = true;
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let Ok(fact) = serde_json::from_slice::<Stamped>(line) else {
+            all = false;
             continue;
         };
         farm.apply(&fact);
         drop(narrate(&farm, &fact));
-        applied = true;
     }
     let state = serde_json::to_string(&farm).expect("a farm can be written");
     serde_json::from_str::<Farm>(&state).expect("a snapshot can be read");
-    applied
+    all
 }

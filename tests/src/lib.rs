@@ -15,6 +15,7 @@ mod prometheus;
 pub mod simulation;
 pub mod svg;
 mod terminal;
+mod translator;
 mod waiting;
 
 pub use agent::{Agent, AgentPlan};
@@ -25,4 +26,5 @@ pub use processes::{Proc, cpu_seconds, descendants, is_alive, owned_by, rss_byte
 pub use program::{Program, build_path, free_port, http};
 pub use prometheus::{Prometheus, prometheus_program, promtool_says};
 pub use terminal::Terminal;
+pub use translator::Translator;
 pub use waiting::{eventually, within};

@@ -1,30 +1,11 @@
 //! Bytes from elsewhere do no harm: the corpus of every reader, as it is and damaged in many ways.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::fs;
 use std::panic::catch_unwind;
-use std::path::{Path, PathBuf};
 
-use farmhand_tests::fuzzing::{TARGETS, Target};
+use farmhand_tests::fuzzing::{TARGETS, corpus};
 
 /// Ways in which each entry is damaged. Always the same ones: a failure can be repeated.
 const DAMAGES: u64 = 200;
-
-fn corpus(target: Target) -> Vec<(PathBuf, Vec<u8>)> {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = match target.name {
-        "blend" => tests.join("../core/blend/corpus"),
-        name => tests.join("fuzz/corpus").join(name),
-    };
-    let mut entries: Vec<(PathBuf, Vec<u8>)> = fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect();
-    entries.sort();
-    entries
-}
 
 #[test]
 fn every_reader_accepts_what_was_once_sent_and_keeps_what_it_means() {

@@ -74,7 +74,7 @@ impl Link {
             Ok(()) => return self.report(Report::BatchAccepted(batch)).await,
             Err(CallError::Refused(problem)) if problem.status < 500 || problem.status == 503 => problem,
             Err(error) => {
-                tracing::debug!(%error, %batch, "not known whether the batch was taken");
+                tracing::warn!(%error, %batch, "not known whether the agent took the batch");
                 return self.report(Report::BatchUnclear(batch)).await;
             }
         };
@@ -88,6 +88,7 @@ impl Link {
             });
             return;
         }
+        tracing::warn!(%batch, kind = refused.kind, reason = refused.detail, "the agent did not take the batch");
         let failure = Failure::new(kind_of(&refused), refused.detail.clone());
         self.report(Report::BatchRefused { batch, failure }).await;
     }
