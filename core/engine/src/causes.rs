@@ -5,7 +5,7 @@
 mod whereabouts;
 
 use farmhand_protocol::farm::{BatchState, FrameState, JobState};
-use farmhand_protocol::{BatchId, Cause, Failure, Frame, FrameSet, JobId, NodeId};
+use farmhand_protocol::{BatchId, Cause, Failure, FailureKind, Frame, FrameSet, JobId, NodeId};
 
 use crate::farm::{Farm, Now};
 use crate::job::{Attempt, Batch, Job};
@@ -447,8 +447,24 @@ impl Farm {
             nodes: self.names(nodes),
             ..cause
         };
+        if needs_another_scene(failure.kind) {
+            return cause; // A retry would render the scene that was submitted.
+        }
         cause.advise(format!("then render them again: farmhand retry {id}"))
     }
+}
+
+/// Whether what must be mended is in the scene or in how it was submitted, so that only another submit helps.
+fn needs_another_scene(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::SceneUnreadable
+            | FailureKind::NoCamera
+            | FailureKind::MissingFiles
+            | FailureKind::BlockedScripts
+            | FailureKind::UnsupportedOutput
+            | FailureKind::SettingsUnfit
+    )
 }
 
 /// Why a job that follows another one does not begin.

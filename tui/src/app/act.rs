@@ -6,8 +6,8 @@ use farmhand_protocol::farm::{BatchState, BatchView, JobState, JobView, NodeStat
 
 use super::model::Pending;
 use super::{
-    Act, Action, Command, Dialog, Model, NodeEntry, Overlay, Panel, Prompt, Screen, Target, Tone, job, queue,
-    undo,
+    Act, Action, Command, Dialog, Model, NodeEntry, Overlay, Panel, Prompt, Screen, Target, Tone, forget,
+    job, queue, undo,
 };
 use crate::words;
 
@@ -51,6 +51,7 @@ pub(crate) fn availability(model: &Model, action: Action) -> Result<(), String> 
         },
         Action::Undo => undo::availability(model),
         Action::Raise | Action::Lower => queue::can_change(model, action),
+        Action::Forget => forget::availability(model),
         Action::CancelShown => queue::can_cancel_shown(model),
         Action::Drain | Action::DrainUntil => node(model).map(drop),
         Action::DrainNow => match node(model)?.view.state {
@@ -149,6 +150,10 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Command> {
             None => Vec::new(),
         },
         Action::Raise | Action::Lower => queue::change_priority(model, action),
+        Action::Forget => {
+            model.overlay = forget::dialog(model).map(Overlay::Dialog);
+            Vec::new()
+        }
         Action::CancelShown => queue::ask_to_cancel_shown(model),
         Action::DrainUntil => {
             if let Some((id, view)) = model
@@ -285,6 +290,16 @@ pub(crate) fn wording(act: &Act) -> (&'static str, String) {
         Act::Drain { .. } => ("draining", "the node is drained".to_owned()),
         Act::Undrain(_) => ("undraining", "the node gets work again".to_owned()),
         Act::AddNode(address) => ("adding", format!("{address} is known now")),
+        Act::Verify(id) => (
+            "reading",
+            format!("{id}: its pictures were read again; events tell of what is rendered again"),
+        ),
+        Act::MakeFilms(id) => (
+            "asking",
+            format!("{id}: its film is made once all pictures are there"),
+        ),
+        Act::ForgetJob(id) => ("forgetting", format!("{id} is forgotten; its pictures stay")),
+        Act::ForgetNode(_) => ("forgetting", "the node is forgotten".to_owned()),
     }
 }
 

@@ -247,4 +247,9 @@ pub(crate) enum Act {
     },
     Undrain(NodeId),
     AddNode(String),
+    /// The job's files are read again.
+    Verify(JobId),
+    MakeFilms(JobId),
+    ForgetJob(JobId),
+    ForgetNode(NodeId),
 }

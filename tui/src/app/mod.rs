@@ -13,6 +13,7 @@ mod filter;
 mod finding_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod forget;
 mod form;
 mod help;
 mod job;

@@ -273,3 +273,31 @@ fn a_workstation_is_taken_back_until_a_time_of_day() {
     };
     assert!(prompt.error.as_ref().unwrap().contains("18:00"));
 }
+
+#[test]
+fn what_is_forgotten_has_ended_and_is_asked_about() {
+    let mut model = busy(100, 30);
+    assert!(press(&mut model, "X").is_empty() && model.overlay.is_none());
+    assert_eq!(toast(&mut model), "j7 is running: cancel it first");
+
+    let mut ended = model.selected_job().unwrap().clone();
+    ended.state = JobState::Completed;
+    event(&mut model, FarmEvent::Job { job: Box::new(ended) });
+    press(&mut model, "X");
+    let lines = dialog(&model).lines.join("\n");
+    assert!(lines.contains("Its pictures stay in"), "{lines}");
+    assert!(press(&mut model, "\n").is_empty(), "enter keeps it");
+    assert_eq!(acts(&press(&mut model, "Xy")), [&Act::ForgetJob(JobId(7))]);
+
+    press(&mut model, "2X");
+    assert!(toast(&mut model).ends_with("answers: stop its agent first"));
+}
+
+#[test]
+fn pictures_are_read_again_and_films_made_from_the_job_screen() {
+    let mut model = fixture::job_screen(100, 30);
+    let commands = press(&mut model, "P");
+    assert_eq!(acts(&commands), [&Act::Verify(JobId(7))]);
+    answer(&mut model, &commands, None);
+    assert_eq!(acts(&press(&mut model, "F")), [&Act::MakeFilms(JobId(7))]);
+}

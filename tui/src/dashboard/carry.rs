@@ -172,6 +172,10 @@ async fn perform(farm: &FarmClient, act: Act) -> Result<(), CallError> {
         Act::Drain { node, now, until } => farm.drain_node(node, now, until).await,
         Act::Undrain(node) => farm.undrain_node(node).await,
         Act::AddNode(address) => farm.add_node(&address).await,
+        Act::Verify(job) => farm.verify_job(job).await.map(drop),
+        Act::MakeFilms(job) => farm.make_films(job).await.map(drop),
+        Act::ForgetJob(job) => farm.delete_job(job).await,
+        Act::ForgetNode(node) => farm.remove_node(node).await,
     }
 }
 
@@ -237,7 +241,12 @@ async fn contrary(farm: &FarmClient, act: &Act) -> Option<Act> {
             now: false,
             until: None,
         }),
-        Act::CancelJobs(_) | Act::AddNode(_) => None,
+        Act::CancelJobs(_)
+        | Act::AddNode(_)
+        | Act::Verify(_)
+        | Act::MakeFilms(_)
+        | Act::ForgetJob(_)
+        | Act::ForgetNode(_) => None,
     }
 }
 

@@ -9,8 +9,8 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::farm::{place_in, table_words, title};
-use super::frame::{line_of, panel};
-use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, named, row};
+use super::frame::panel;
+use super::table::{Cell, Column, Fitted, Rows, cell, column, named};
 use super::{Look, state};
 use crate::app::{Model, Panel, Table, Target};
 
@@ -22,17 +22,6 @@ pub(super) enum Key {
     State,
     Done,
     Failed,
-}
-
-const fn column(key: Key, title: &'static str, width: u16, most: u16, right: bool, rank: u8) -> Column<Key> {
-    Column {
-        key,
-        title,
-        width,
-        most,
-        right,
-        rank,
-    }
 }
 
 pub(super) const COLUMNS: &[Column<Key>] = &[
@@ -76,24 +65,17 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         Line::styled(words.unwrap_or_default(), look.faint()).render(inside, buffer);
         return;
     }
-    let columns = choose(&named(COLUMNS, model.columns_of(Table::Batches)), inside.width);
-    head(&columns, look).render(inside, buffer);
     let Some(job) = model.jobs.selected() else { return };
-    for (line, (index, id)) in (1..).zip(rows.iter().enumerate().skip(model.batches.offset())) {
-        let (Some(place), Some(batch)) = (line_of(inside, line), model.farm.batch(*job, *id)) else {
-            break;
-        };
-        let mark = match index == model.batches.index() {
-            true if focused => Mark::Focused,
-            true => Mark::Selected,
-            false => Mark::None,
-        };
-        let cells = columns
-            .iter()
-            .map(|column| content(column, batch, model, look))
-            .collect();
-        row(&columns, cells, mark, look, place, buffer);
-    }
+    let rows = Rows {
+        columns: &named(COLUMNS, model.columns_of(Table::Batches)),
+        first: model.batches.offset(),
+        selected: model.batches.index(),
+        focused,
+    };
+    let ids = model.batch_rows.iter().skip(rows.first);
+    let shown = ids.map_while(|id| model.farm.batch(*job, *id));
+    let content = |column: &Fitted<Key>, batch: &&BatchView| content(column, batch, model, look);
+    rows.draw(shown, content, look, inside, buffer);
 }
 
 fn content(column: &Fitted<Key>, batch: &BatchView, model: &Model, look: Look) -> Cell {

@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 
 use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
-use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, named, row};
+use super::table::{Cell, Column, Fitted, Rows, cell, column, named};
 use super::{Look, state};
 use crate::app::{Model, Panel, Table, Target};
 use crate::words;
@@ -27,17 +27,6 @@ pub(super) enum Key {
     Elapsed,
     Eta,
     User,
-}
-
-const fn column(key: Key, title: &'static str, width: u16, most: u16, right: bool, rank: u8) -> Column<Key> {
-    Column {
-        key,
-        title,
-        width,
-        most,
-        right,
-        rank,
-    }
 }
 
 pub(super) const COLUMNS: &[Column<Key>] = &[
@@ -64,23 +53,16 @@ pub(crate) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         empty(model, look, inside, buffer);
         return;
     }
-    let columns = choose(&named(COLUMNS, model.columns_of(Table::Jobs)), inside.width);
-    head(&columns, look).render(inside, buffer);
-    for (line, (index, id)) in (1..).zip(model.job_rows.iter().enumerate().skip(model.jobs.offset())) {
-        let (Some(place), Some(job)) = (line_of(inside, line), model.farm.jobs.get(id)) else {
-            break;
-        };
-        let mark = match index == model.jobs.index() {
-            true if focused => Mark::Focused,
-            true => Mark::Selected,
-            false => Mark::None,
-        };
-        let cells = columns
-            .iter()
-            .map(|column| content(column, job, model, look))
-            .collect();
-        row(&columns, cells, mark, look, place, buffer);
-    }
+    let rows = Rows {
+        columns: &named(COLUMNS, model.columns_of(Table::Jobs)),
+        first: model.jobs.offset(),
+        selected: model.jobs.index(),
+        focused,
+    };
+    let ids = model.job_rows.iter().skip(rows.first);
+    let shown = ids.map_while(|id| model.farm.jobs.get(id));
+    let content = |column: &Fitted<Key>, job: &&JobView| content(column, job, model, look);
+    rows.draw(shown, content, look, inside, buffer);
 }
 
 fn empty(model: &Model, look: Look, inside: Rect, buffer: &mut Buffer) {

@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 
 use super::farm::{place_in, table_words, title};
 use super::frame::{line_of, panel};
-use super::table::{Cell, Column, Fitted, Mark, cell, choose, head, named, row};
+use super::table::{Cell, Column, Fitted, Mark, cell, choose, column, head, named, row};
 use super::text::{bar, fit};
 use super::{Look, state};
 use crate::app::{Model, NodeEntry, NodeRow, Panel, Table, Target};
@@ -27,17 +27,6 @@ pub(super) enum Key {
     Left,
     Memory,
     Rate,
-}
-
-const fn column(key: Key, title: &'static str, width: u16, most: u16, right: bool, rank: u8) -> Column<Key> {
-    Column {
-        key,
-        title,
-        width,
-        most,
-        right,
-        rank,
-    }
 }
 
 pub(super) const COLUMNS: &[Column<Key>] = &[

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::Look;
+use super::frame::line_of;
 use super::text::fit;
 
 /// A column. `K` names it.
@@ -21,6 +22,25 @@ pub(crate) struct Column<K> {
     pub(crate) right: bool,
     /// The highest goes first when the screen is too narrow; 0 stays.
     pub(crate) rank: u8,
+}
+
+/// A [`Column`] in one line of a table of columns.
+pub(crate) const fn column<K>(
+    key: K,
+    title: &'static str,
+    width: u16,
+    most: u16,
+    right: bool,
+    rank: u8,
+) -> Column<K> {
+    Column {
+        key,
+        title,
+        width,
+        most,
+        right,
+        rank,
+    }
 }
 
 /// A column with the width it got.
@@ -102,6 +122,42 @@ pub(crate) fn head<K>(columns: &[Fitted<K>], look: Look) -> Line<'static> {
         text.push_str(&" ".repeat(GAP));
     }
     Line::styled(text, look.faint())
+}
+
+/// Rows under a head line, one of them selected.
+pub(crate) struct Rows<'c, K> {
+    pub(crate) columns: &'c [Column<K>],
+    /// The number of the first row that is shown.
+    pub(crate) first: usize,
+    /// The number of the selected row.
+    pub(crate) selected: usize,
+    /// Keys go here.
+    pub(crate) focused: bool,
+}
+
+impl<K: Copy> Rows<'_, K> {
+    /// Draws the head and as many of `shown` as there is room for; the first of them is row [`Self::first`].
+    pub(crate) fn draw<R>(
+        &self,
+        shown: impl Iterator<Item = R>,
+        content: impl Fn(&Fitted<K>, &R) -> Cell,
+        look: Look,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let columns = choose(self.columns, area.width);
+        head(&columns, look).render(area, buffer);
+        for (line, item) in (1..).zip(shown) {
+            let Some(place) = line_of(area, line) else { break };
+            let mark = match self.first + line - 1 == self.selected {
+                true if self.focused => Mark::Focused,
+                true => Mark::Selected,
+                false => Mark::None,
+            };
+            let cells = columns.iter().map(|column| content(column, &item)).collect();
+            row(&columns, cells, mark, look, place, buffer);
+        }
+    }
 }
 
 /// How a row is marked.

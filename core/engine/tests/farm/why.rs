@@ -195,7 +195,7 @@ fn a_missing_device_names_what_was_asked_for_and_who_has_it() {
 }
 
 #[test]
-fn frames_that_failed_alike_are_one_cause_and_the_way_back_is_named() {
+fn frames_that_failed_alike_are_one_cause_and_the_way_on_is_named() {
     let mut world = World::new(2);
     world.bad_scene = true;
     let job = world.submit("1-20");
@@ -204,10 +204,28 @@ fn frames_that_failed_alike_are_one_cause_and_the_way_back_is_named() {
     assert_eq!(causes.len(), 1, "{causes:#?}");
     assert_eq!(causes[0].title, "the scene has no camera to render through");
     assert_eq!(causes[0].nodes.len(), 2, "{causes:#?}");
-    assert_eq!(
-        causes[0].advice.last().unwrap(),
-        "then render them again: farmhand retry j1"
+    let advice = causes[0].advice.join("; ");
+    assert!(advice.contains("submit again"), "{advice}");
+    assert!(
+        !advice.contains("retry"),
+        "it would render the same scene: {advice}"
     );
+}
+
+#[test]
+fn where_the_scene_is_not_at_fault_a_retry_is_advised() {
+    let mut world = World::new(2);
+    world.bad_nodes = [0, 1].into();
+    let job = world.submit("1-4");
+    world.settle();
+    let causes = of(&world, job);
+    assert!(!causes.is_empty());
+    for cause in causes {
+        assert_eq!(
+            cause.advice.last().unwrap(),
+            "then render them again: farmhand retry j1"
+        );
+    }
 }
 
 #[test]

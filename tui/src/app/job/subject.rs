@@ -9,6 +9,7 @@ use super::grid::Grid;
 use super::layout::JobLayout;
 use super::screen::{JobPanel, JobScreen};
 use crate::app::act::{self, lost_frames, retryable, start};
+use crate::app::forget;
 use crate::app::{Act, Action, Command, Dialog, Model, Overlay, Target, Tone};
 use crate::words;
 
@@ -121,6 +122,10 @@ pub(crate) fn availability(model: &Model, action: Action) -> Result<(), String> 
         }
         (Action::Raise, _) if job.priority >= 100 => Err("100 is the highest priority".to_owned()),
         (Action::Lower, _) if job.priority <= -100 => Err("-100 is the lowest priority".to_owned()),
+        (Action::Verify, _) if job.counts.delivered == 0 => {
+            Err(format!("nothing to read: {} has no picture yet", job.id))
+        }
+        (Action::Forget, _) => forget::can_forget_job(job),
         (Action::NextFailed, _) if job.counts.failed == 0 => Err("no frame has failed".to_owned()),
         _ => Ok(()),
     }
@@ -173,6 +178,12 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
             Vec::new()
         }
         Action::PauseOrResume => act::pause_or_resume(model, &job),
+        Action::Verify => start_on(model, &job, Act::Verify(job.id)),
+        Action::MakeFilms => start_on(model, &job, Act::MakeFilms(job.id)),
+        Action::Forget => {
+            model.overlay = Some(Overlay::Dialog(forget::job_dialog(&job)));
+            Vec::new()
+        }
         Action::Raise => prioritise(model, &job, 10),
         Action::Lower => prioritise(model, &job, -10),
         Action::OpenFolder => {
@@ -181,6 +192,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         _ => Vec::new(),
     }
+}
+
+fn start_on(model: &mut Model, job: &JobView, act: Act) -> Vec<Command> {
+    let (doing, done) = act::wording(&act);
+    start(model, Target::Job(job.id), act, doing, done)
 }
 
 fn retry(model: &mut Model, job: &JobView, frames: FrameSet) -> Vec<Command> {

@@ -179,6 +179,9 @@ pub(crate) enum Action {
     CancelShown,
     DrainUntil,
     Mouse,
+    Verify,
+    MakeFilms,
+    Forget,
 }
 
 impl Action {
@@ -200,7 +203,10 @@ impl Action {
             | Self::DrainNow
             | Self::TestFrame
             | Self::RenderRest
-            | Self::DrainUntil => true,
+            | Self::DrainUntil
+            | Self::Verify
+            | Self::MakeFilms
+            | Self::Forget => true,
             Self::Up
             | Self::Down
             | Self::PageUp

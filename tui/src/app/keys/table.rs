@@ -48,6 +48,7 @@ pub(crate) const TABLE: &[Entry] = table! {
     Farm: ["B"] => DrainUntil, "", "take the selected node for yourself until a time of day: it finishes its frame, and works again then";
     Farm: ["D"] => DrainNow, "", "drain the selected node now: its frame is stopped and rendered elsewhere; asks";
     Farm: ["shift-tab", "left"] => PreviousPanel, "", "previous panel";
+    Farm: ["X"] => Forget, "", "forget the selected ended job, or a node that is gone; its pictures stay; asks";
     Farm: ["o"] => NextSort, "sort", "sort the table by its next column";
     Farm: ["O"] => ReverseSort, "", "turn the order of the table round";
     Farm: ["z z"] => Freeze, "", "hold what is shown while the farm goes on; again: follow it";
@@ -78,6 +79,9 @@ pub(crate) const TABLE: &[Entry] = table! {
     Job: ["u"] => Undo, "", "take the last act back, for 8 seconds";
     Job: ["+", "="] => Raise, "", "raise the priority by 10";
     Job: ["-"] => Lower, "", "lower the priority by 10";
+    Job: ["P"] => Verify, "", "read the delivered pictures again: what is damaged or gone is rendered again";
+    Job: ["F"] => MakeFilms, "", "make the film of its pictures, an mp4 to look at where the scene asks for none";
+    Job: ["X"] => Forget, "", "forget the ended job; its pictures stay; asks";
     Job: ["C"] => CancelJob, "", "cancel the whole job; asks";
     Job: ["h", "left"] => Left, "", "to the left in the map";
     Job: ["l", "right"] => Right, "", "to the right in the map";

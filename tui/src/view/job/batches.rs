@@ -10,8 +10,8 @@ use ratatui::widgets::Widget;
 
 use crate::app::{JobPanel, JobScreen, Model, Target};
 use crate::view::farm::place_in;
-use crate::view::frame::{line_of, panel};
-use crate::view::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
+use crate::view::frame::panel;
+use crate::view::table::{Cell, Column, Fitted, Rows, cell, column};
 use crate::view::{Look, state};
 use crate::words;
 
@@ -27,17 +27,6 @@ enum Key {
     Took,
     Started,
     Note,
-}
-
-const fn column(key: Key, title: &'static str, width: u16, most: u16, right: bool, rank: u8) -> Column<Key> {
-    Column {
-        key,
-        title,
-        width,
-        most,
-        right,
-        rank,
-    }
 }
 
 const COLUMNS: &[Column<Key>] = &[
@@ -73,23 +62,16 @@ pub(super) fn draw(model: &Model, screen: &JobScreen, look: Look, area: Rect, bu
         Line::styled(words, look.faint()).render(inside, buffer);
         return;
     }
-    let columns = choose(COLUMNS, inside.width);
-    head(&columns, look).render(inside, buffer);
-    for (line, (index, id)) in (1..).zip(screen.rows.iter().enumerate().skip(screen.batches.offset())) {
-        let (Some(place), Some(batch)) = (line_of(inside, line), model.farm.batch(screen.job, *id)) else {
-            break;
-        };
-        let mark = match index == screen.batches.index() {
-            true if focused => Mark::Focused,
-            true => Mark::Selected,
-            false => Mark::None,
-        };
-        let cells = columns
-            .iter()
-            .map(|column| content(column, batch, model, look))
-            .collect();
-        row(&columns, cells, mark, look, place, buffer);
-    }
+    let rows = Rows {
+        columns: COLUMNS,
+        first: screen.batches.offset(),
+        selected: screen.batches.index(),
+        focused,
+    };
+    let ids = screen.rows.iter().skip(rows.first);
+    let shown = ids.map_while(|id| model.farm.batch(screen.job, *id));
+    let content = |column: &Fitted<Key>, batch: &&BatchView| content(column, batch, model, look);
+    rows.draw(shown, content, look, inside, buffer);
 }
 
 fn content(column: &Fitted<Key>, batch: &BatchView, model: &Model, look: Look) -> Cell {

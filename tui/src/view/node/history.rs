@@ -8,8 +8,8 @@ use ratatui::widgets::Widget;
 
 use crate::app::{Model, NodeScreen};
 use crate::view::farm::place_in;
-use crate::view::frame::{line_of, panel};
-use crate::view::table::{Cell, Column, Fitted, Mark, cell, choose, head, row};
+use crate::view::frame::panel;
+use crate::view::table::{Cell, Column, Fitted, Rows, cell, column};
 use crate::view::{Look, state};
 use crate::words;
 
@@ -22,17 +22,6 @@ enum Key {
     Result,
     Mean,
     Note,
-}
-
-const fn column(key: Key, title: &'static str, width: u16, most: u16, right: bool, rank: u8) -> Column<Key> {
-    Column {
-        key,
-        title,
-        width,
-        most,
-        right,
-        rank,
-    }
 }
 
 const COLUMNS: &[Column<Key>] = &[
@@ -61,22 +50,15 @@ pub(super) fn draw(model: &Model, screen: &NodeScreen, look: Look, area: Rect, b
         Line::styled(words, look.faint()).render(inside, buffer);
         return;
     }
-    let columns = choose(COLUMNS, inside.width);
-    head(&columns, look).render(inside, buffer);
-    let rows = screen.history.iter().enumerate().skip(screen.cursor.offset());
-    for (line, (index, batch)) in (1..).zip(rows) {
-        let Some(place) = line_of(inside, line) else { break };
-        let mark = if index == screen.cursor.index() {
-            Mark::Focused
-        } else {
-            Mark::None
-        };
-        let cells = columns
-            .iter()
-            .map(|column| content(column, batch, model, look))
-            .collect();
-        row(&columns, cells, mark, look, place, buffer);
-    }
+    let rows = Rows {
+        columns: COLUMNS,
+        first: screen.cursor.offset(),
+        selected: screen.cursor.index(),
+        focused: true,
+    };
+    let shown = screen.history.iter().skip(rows.first);
+    let content = |column: &Fitted<Key>, batch: &&BatchView| content(column, batch, model, look);
+    rows.draw(shown, content, look, inside, buffer);
 }
 
 fn content(column: &Fitted<Key>, batch: &BatchView, model: &Model, look: Look) -> Cell {
