@@ -116,14 +116,15 @@ async fn an_upload_goes_on_where_it_was_when_the_farm_was_killed() {
         let header = answer.headers().get("farmhand-received")?;
         header.to_str().unwrap().parse::<usize>().ok()
     };
-    let before = within(Duration::from_secs(10), "half of it has arrived", async || {
+    let seen = within(Duration::from_secs(10), "some of it has arrived", async || {
         received().await.filter(|bytes| *bytes > 0)
     })
     .await;
-    assert!(before <= half);
     farm.orchestrator.kill_nine();
     farm.restart_orchestrator().await;
-    assert_eq!(received().await, Some(before));
+    // What was on its way when it was looked at may have come too.
+    let before = received().await.unwrap();
+    assert!((seen..=half).contains(&before), "{seen}, then {before} of {half}");
     // From its start it would be longer than what is asked for here.
     let rest = bytes[before..].to_vec();
     let range = format!("bytes {before}-{}/{}", bytes.len() - 1, bytes.len());
