@@ -4,15 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use farmhand_engine::{Fact, Stamped};
 use farmhand_protocol::farm::JobView;
 use farmhand_protocol::{BatchId, BlobHash, Frame, FrameSet, JobId};
+use jiff::Timestamp;
 
 use super::ledger::{Ledger, StoredFile};
 
 /// Violations that are named one by one; more are only counted.
 const MOST_NAMED: usize = 40;
+/// Times longer than this are a clock that was set.
+const CLOCK_STEP: Duration = Duration::from_mins(50);
 
 /// What there is to judge by.
 pub(super) struct Evidence<'a> {
@@ -28,6 +32,8 @@ pub(super) struct Evidence<'a> {
 pub(super) struct Verdict {
     pub(super) frames: usize,
     pub(super) failed_attempts: usize,
+    /// From each loss of a batch until a frame of it was handed out again.
+    pub(super) handed_on: Vec<Duration>,
     pub(super) violations: Vec<String>,
 }
 
@@ -39,6 +45,34 @@ struct History {
     delivered: BTreeMap<(Frame, u32), BatchId>,
     /// Frames that need not be rendered any more.
     done: BTreeSet<Frame>,
+    batches: BTreeMap<BatchId, FrameSet>,
+    /// What lost batches had left, and when they were lost.
+    lost: Vec<(Timestamp, FrameSet)>,
+}
+
+impl History {
+    fn lose(&mut self, batch: BatchId, at: Timestamp) {
+        let Some(frames) = self.batches.get(&batch) else {
+            return;
+        };
+        let left: FrameSet = frames.iter().filter(|frame| !self.done.contains(frame)).collect();
+        if !left.is_empty() {
+            self.lost.push((at, left));
+        }
+    }
+
+    /// Frames are handed out: how long ago batches were lost that had some of them. The clock may have been set
+    /// in between; then nothing is known.
+    fn hand_on(&mut self, frames: &FrameSet, at: Timestamp) -> Vec<Duration> {
+        let is_of = |lost: &(Timestamp, FrameSet)| !lost.1.intersection(frames).is_empty();
+        let (found, lost) = std::mem::take(&mut self.lost).into_iter().partition(is_of);
+        self.lost = lost;
+        let found: Vec<(Timestamp, FrameSet)> = found;
+        let after = found
+            .iter()
+            .map(|(since, _)| Duration::try_from(at.duration_since(*since)));
+        after.flatten().filter(|after| *after < CLOCK_STEP).collect()
+    }
 }
 
 /// Judges everything.
@@ -97,7 +131,10 @@ fn histories(ledger: &Ledger, verdict: &mut Verdict) -> Result<BTreeMap<JobId, H
             Fact::BatchAssigned {
                 batch, job, frames, ..
             } => {
-                let done = &histories.entry(job).or_default().done;
+                let history = histories.entry(job).or_default();
+                verdict.handed_on.extend(history.hand_on(&frames, stamped.at));
+                history.batches.insert(batch, frames.clone());
+                let done = &history.done;
                 let again: FrameSet = frames.iter().filter(|frame| done.contains(frame)).collect();
                 if !again.is_empty() {
                     verdict.violations.push(format!(
@@ -123,6 +160,11 @@ fn histories(ledger: &Ledger, verdict: &mut Verdict) -> Result<BTreeMap<JobId, H
             Fact::FramesRequeued { job, frames } | Fact::FramesRevised { job, frames, .. } => {
                 let done = &mut histories.entry(job).or_default().done;
                 done.retain(|frame| !frames.contains(*frame));
+            }
+            Fact::BatchLost { batch } => {
+                for history in histories.values_mut() {
+                    history.lose(batch, stamped.at);
+                }
             }
             Fact::AttemptFailed { .. } => verdict.failed_attempts += 1,
             _ => {}

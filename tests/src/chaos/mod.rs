@@ -10,8 +10,10 @@ mod disk;
 mod fault;
 mod ledger;
 mod link;
+mod memory;
 mod report;
 mod run;
+mod stage;
 
 pub use fault::Kind;
 pub use report::Report;

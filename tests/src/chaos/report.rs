@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::fault::Kind;
+use super::memory::Memory;
 
 /// What a run has shown.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +24,12 @@ pub struct Report {
     pub frames: usize,
     /// Facts read.
     pub facts: usize,
-    /// Most memory that one of our processes was seen to hold, in bytes.
-    pub most_memory: u64,
+    /// What our processes were seen to hold.
+    pub memory: Memory,
+    /// Time from an agent's last sign until the farm called it lost.
+    pub noticed: Vec<Duration>,
+    /// Time from there until another node was given a frame of what it had; long where no other had room.
+    pub handed_on: Vec<Duration>,
     /// Failed attempts that the farm made good.
     pub failed_attempts: usize,
     /// What must not be. Empty: all is well.
@@ -38,9 +43,22 @@ impl Report {
     }
 }
 
-fn median(times: &mut [Duration]) -> Duration {
+/// Median and longest, in seconds.
+fn middle_and_most(times: &[Duration]) -> (f64, f64) {
+    let mut times = times.to_vec();
     times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+    let most = times.last().copied().unwrap_or_default();
+    (middle.as_secs_f64(), most.as_secs_f64())
+}
+
+fn write_times(f: &mut fmt::Formatter<'_>, what: &str, times: &[Duration]) -> fmt::Result {
+    let (middle, most) = middle_and_most(times);
+    writeln!(
+        f,
+        "{} {what} after {middle:.2} s, p50, and {most:.2} s at most",
+        times.len()
+    )
 }
 
 impl fmt::Display for Report {
@@ -56,22 +74,19 @@ impl fmt::Display for Report {
                 continue;
             }
             let count = self.faults.get(&kind).copied().unwrap_or(0);
-            let mut times = self.recoveries.get(&kind).cloned().unwrap_or_default();
-            let middle = median(&mut times).as_secs_f64();
-            let longest = times.last().copied().unwrap_or_default().as_secs_f64();
-            writeln!(f, "{kind:<26}{count:>6}{middle:>10.2} s{longest:>10.2} s")?;
+            let times = self.recoveries.get(&kind).map_or(&[][..], Vec::as_slice);
+            let (middle, most) = middle_and_most(times);
+            writeln!(f, "{kind:<26}{count:>6}{middle:>10.2} s{most:>10.2} s")?;
         }
         writeln!(f, "{:<26}{:>6}", "all", self.total())?;
         writeln!(
             f,
-            "{} jobs, {} frames delivered, {} failed attempts made good, {} facts, at most {} MB in one process, seed {}",
-            self.jobs,
-            self.frames,
-            self.failed_attempts,
-            self.facts,
-            self.most_memory >> 20,
-            self.seed
+            "{} jobs, {} frames delivered, {} failed attempts made good, {} facts, seed {}",
+            self.jobs, self.frames, self.failed_attempts, self.facts, self.seed
         )?;
+        write_times(f, "agents noticed as lost", &self.noticed)?;
+        write_times(f, "their frames given to others", &self.handed_on)?;
+        writeln!(f, "{}", self.memory)?;
         for violation in &self.violations {
             writeln!(f, "VIOLATION: {violation}")?;
         }
