@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_http::{Limits, Tokens};
 use farmhand_observe::LogArgs;
-use farmhand_orchestrator::{Config, Discover, Notify, Secret, Webhook};
+use farmhand_orchestrator::{Bounds, Config, Discover, Notify, Secret, Webhook};
 use farmhand_protocol::FarmId;
 use tokio::sync::oneshot;
 
@@ -32,6 +32,8 @@ pub(crate) struct HostPlan {
     pub(crate) allow_output: Vec<PathBuf>,
     /// In GB.
     pub(crate) store: Option<u64>,
+    /// In GB.
+    history: Option<u64>,
     pub(crate) nodes: Vec<String>,
     pub(crate) discover: Vec<Discover>,
     pub(crate) scene: Option<PathBuf>,
@@ -63,6 +65,7 @@ impl HostPlan {
                 .map(|path| absolute(path))
                 .collect::<Result<_>>()?,
             store: args.store,
+            history: args.history,
             nodes: args.nodes,
             discover: args.discover,
             scene: args.scene.as_deref().map(absolute).transpose()?,
@@ -100,6 +103,9 @@ impl HostPlan {
         }
         if let Some(store) = self.store {
             add("--store", store.to_string().into());
+        }
+        if let Some(history) = self.history {
+            add("--history", history.to_string().into());
         }
         for node in &self.nodes {
             add("--node", node.into());
@@ -252,6 +258,10 @@ fn found_program(program: &Path) -> Result<PathBuf> {
     std::path::absolute(program).wrap_err_with(|| format!("cannot use the program {}", program.display()))
 }
 
+fn gigabytes(number: u64) -> u64 {
+    number.saturating_mul(1_000_000_000)
+}
+
 fn config(plan: HostPlan) -> Result<Config> {
     let secret = plan
         .webhook_secret_file
@@ -270,7 +280,6 @@ fn config(plan: HostPlan) -> Result<Config> {
     }
     let scene = default_scene::make(plan.scene, plan.data.join("default-scene"));
     let defaults = Config::new(plan.listen, plan.data, plan.output);
-    let store_bytes = plan.store.map(|store| store.saturating_mul(1_000_000_000));
     Ok(Config {
         notify: Notify {
             webhooks: plan.webhooks,
@@ -278,7 +287,11 @@ fn config(plan: HostPlan) -> Result<Config> {
             command: plan.on_event,
             ..Notify::default()
         },
-        store_bytes: store_bytes.unwrap_or(defaults.store_bytes),
+        store_bytes: plan.store.map_or(defaults.store_bytes, gigabytes),
+        bounds: Bounds {
+            history_bytes: plan.history.map_or(defaults.bounds.history_bytes, gigabytes),
+            ..defaults.bounds
+        },
         allow_output: plan.allow_output,
         nodes: plan.nodes,
         discover: plan.discover,

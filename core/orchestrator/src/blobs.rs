@@ -1,9 +1,11 @@
 //! Files by their content: `<data>/blobs/ab/abcd...`. Must not know what the bytes are for.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use farmhand_http::{Intake, IntakeError, Part};
@@ -61,6 +63,42 @@ impl Blobs {
         fs::metadata(self.path(hash)).await.is_ok()
     }
 
+    /// Whether it is here; one that somebody asks for is about to be used, and stays for a while.
+    pub(crate) async fn claim(&self, hash: BlobHash) -> bool {
+        let path = self.path(hash);
+        let touched = tokio::task::spawn_blocking(move || {
+            let file = std::fs::File::options().append(true).open(path)?;
+            file.set_modified(SystemTime::now())
+        });
+        touched.await.is_ok_and(|touched| touched.is_ok())
+    }
+
+    /// Removes what is neither `wanted` nor was claimed within `unused`; says how many files and bytes went.
+    pub(crate) async fn sweep(&self, wanted: HashSet<BlobHash>, unused: Duration) -> io::Result<(u64, u64)> {
+        let store = Arc::clone(&self.0);
+        let sweeping = move || {
+            let (mut files, mut bytes) = (0, 0);
+            for blob in all_blobs(&store.folder)? {
+                let (path, size, changed) = blob?;
+                let hash = path
+                    .file_name()
+                    .and_then(|name| name.to_str()?.parse::<BlobHash>().ok());
+                // A clock that was set back makes everything young: then it stays.
+                let is_old = changed.elapsed().is_ok_and(|age| age >= unused);
+                if is_old && hash.is_some_and(|hash| !wanted.contains(&hash)) {
+                    std::fs::remove_file(path)?;
+                    store.bytes.fetch_sub(size, Ordering::Relaxed);
+                    files += 1;
+                    bytes += size;
+                }
+            }
+            Ok((files, bytes))
+        };
+        tokio::task::spawn_blocking(sweeping)
+            .await
+            .map_err(io::Error::other)?
+    }
+
     /// The blob and its length in bytes.
     pub(crate) async fn open_blob(&self, hash: BlobHash) -> io::Result<(File, u64)> {
         let file = File::open(self.path(hash)).await?;
@@ -82,7 +120,7 @@ impl Blobs {
         chunks: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<(), IntakeError> {
         let entry = self.0.intake.enter(hash).await;
-        if self.has(hash).await {
+        if self.claim(hash).await {
             let mut rest = std::pin::pin!(chunks);
             while let Some(Ok(_)) = rest.next().await {} // A sender that is cut short would send again.
             return Ok(());
@@ -132,18 +170,25 @@ impl Blobs {
     }
 }
 
-/// Bytes of all whole blobs.
-fn bytes_below(folder: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
+/// All whole blobs, with length in bytes and time of last change.
+fn all_blobs(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<(PathBuf, u64, SystemTime)>>> {
+    let mut folders = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() && entry.file_name() != "uploads" {
-            for blob in std::fs::read_dir(entry.path())? {
-                bytes += blob?.metadata()?.len();
-            }
+            folders.push(std::fs::read_dir(entry.path())?);
         }
     }
-    Ok(bytes)
+    Ok(folders.into_iter().flatten().map(|blob| {
+        let blob = blob?;
+        let about = blob.metadata()?;
+        Ok((blob.path(), about.len(), about.modified()?))
+    }))
+}
+
+/// Bytes of all whole blobs.
+fn bytes_below(folder: &Path) -> io::Result<u64> {
+    all_blobs(folder)?.map(|blob| blob.map(|(_, size, _)| size)).sum()
 }
 
 #[cfg(test)]
@@ -155,6 +200,39 @@ mod tests {
     fn sent(parts: &[&'static str]) -> impl Stream<Item = Result<Bytes, io::Error>> + use<> {
         let parts: Vec<_> = parts.iter().map(|part| Ok(Bytes::from(*part))).collect();
         stream::iter(parts)
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_goes_once_it_is_old_unless_it_is_claimed() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path().join("blobs"), 20).await.unwrap();
+        for bytes in ["wanted", "unused", "claimed"] {
+            let hash = BlobHash::of(bytes.as_bytes());
+            blobs.put(hash, Part::default(), sent(&[bytes])).await.unwrap();
+            let yesterday = SystemTime::now() - Duration::from_hours(25);
+            let file = std::fs::File::options()
+                .append(true)
+                .open(blobs.path(hash))
+                .unwrap();
+            file.set_modified(yesterday).unwrap();
+        }
+        let hash_of = |bytes: &str| BlobHash::of(bytes.as_bytes());
+        assert!(blobs.claim(hash_of("claimed")).await);
+        assert!(!blobs.claim(hash_of("never here")).await);
+        let swept = blobs
+            .sweep(HashSet::from([hash_of("wanted")]), Duration::from_hours(24))
+            .await
+            .unwrap();
+        assert_eq!(swept, (1, 6));
+        assert!(!blobs.has(hash_of("unused")).await);
+        assert!(blobs.has(hash_of("wanted")).await && blobs.has(hash_of("claimed")).await);
+        let room = blobs
+            .put(hash_of("sevenths"), Part::default(), sent(&["sevenths"]))
+            .await;
+        assert!(
+            matches!(room, Err(IntakeError::OverQuota { room: 7 })),
+            "{room:?}"
+        );
     }
 
     #[tokio::test]

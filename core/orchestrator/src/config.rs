@@ -9,6 +9,7 @@ use farmhand_http::{Limits, Tokens};
 
 use crate::discovery::{Discover, Resolve};
 use crate::notify::Notify;
+use crate::retention::Bounds;
 use crate::scene::SceneInTheMaking;
 
 /// Settings of one orchestrator.
@@ -29,6 +30,8 @@ pub struct Config {
     pub resolve: Option<Resolve>,
     /// A node that was found and has vanished is forgotten after so long.
     pub forget_after: Duration,
+    /// When what is kept goes.
+    pub bounds: Bounds,
     /// Bytes that uploaded scenes may take; further ones are refused.
     pub store_bytes: u64,
     /// What callers must present, and what agents are shown. Without it the orchestrator listens on loopback
@@ -60,6 +63,7 @@ impl Config {
             discover: Vec::new(),
             resolve: None,
             forget_after: Duration::from_mins(10),
+            bounds: Bounds::default(),
             store_bytes: 500_000_000_000,
             tokens: None,
             read_tokens: None,
@@ -80,6 +84,7 @@ impl std::fmt::Debug for Config {
             .field("output", &self.output)
             .field("allow_output", &self.allow_output)
             .field("nodes", &self.nodes)
+            .field("bounds", &self.bounds)
             .field("store_bytes", &self.store_bytes)
             .field("discover", &self.discover)
             .field("forget_after", &self.forget_after)

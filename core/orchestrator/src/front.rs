@@ -8,11 +8,12 @@ mod logs;
 mod nodes;
 mod verify;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use farmhand_protocol::farm::{FarmView, NodeState, NodeView, Page};
+use farmhand_engine::Farm;
+use farmhand_protocol::farm::{FarmView, NodeState, NodeView, Page, Weight};
 use farmhand_protocol::{FarmId, JobId, NodeId};
 use tokio_util::sync::CancellationToken;
 
@@ -126,6 +127,25 @@ impl Front {
 
     fn inbox(&self) -> &Inbox {
         &self.0.submissions.inbox
+    }
+
+    /// Bytes of the journal in use, and the jobs of which it holds delivered files.
+    pub(crate) async fn history(&self) -> Result<(u64, BTreeSet<JobId>), FrontError> {
+        let deliveries = Arc::clone(&self.0.deliveries);
+        off_thread(move || Ok((deliveries.bytes()?, deliveries.jobs()?))).await
+    }
+
+    /// Asks the farm between two turns; `question` must be quick.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Farm) -> T + Send + 'static,
+    ) -> Result<T, FrontError> {
+        Ok(self.inbox().ask(move |farm, _| question(farm)).await?)
+    }
+
+    /// Writes a line into the diary.
+    pub(crate) async fn note(&self, text: String) {
+        self.inbox().note(Weight::Info, text, None).await;
     }
 
     fn views(&self) -> Views {

@@ -19,6 +19,10 @@ pub(crate) trait Journal: Send {
     /// Whether the facts since the last snapshot have grown so long that a new one pays.
     fn wants_snapshot(&self) -> bool;
 
+    /// Drops at most so many delivered files of a job that is forgotten, and says whether any were left: many at
+    /// once would keep the loop waiting.
+    fn let_go(&mut self, job: JobId, most: usize) -> Result<bool, JournalError>;
+
     /// Keeps a state that stands for all facts committed so far, and lets those go.
     fn snapshot(&mut self, state: &str) -> Result<(), JournalError>;
 }

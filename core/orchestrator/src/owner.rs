@@ -30,6 +30,9 @@ const TURN_SIZE: usize = 1024;
 /// The engine hears of time passing so often.
 const TICK_EVERY: Duration = Duration::from_millis(500);
 
+/// Files of a forgotten job that are dropped at a time.
+const LET_GO: usize = 5000;
+
 /// A loop that was away for so long (stopped, or waiting for its disk) cannot tell silence from not having
 /// listened: that time counts for no lease.
 const AWAY: Duration = Duration::from_secs(2);
@@ -47,6 +50,8 @@ pub(crate) struct Owner {
     pub(crate) ticked: Instant,
     /// When the latest turn began.
     pub(crate) turned: Instant,
+    /// Forgotten jobs of which the journal still holds files.
+    pub(crate) leaving: Vec<JobId>,
 }
 
 /// What one turn has led to.
@@ -138,6 +143,21 @@ impl Owner {
             self.ticked = Instant::now();
             let now = self.now();
             self.tell(Event::Tick, now, work);
+            self.let_go();
+        }
+    }
+
+    /// Drops some of what the journal holds of a forgotten job.
+    fn let_go(&mut self) {
+        let Some(job) = self.leaving.last().copied() else {
+            return;
+        };
+        match self.journal.let_go(job, LET_GO) {
+            Ok(true) => {}
+            Ok(false) => drop(self.leaving.pop()),
+            Err(error) => {
+                tracing::warn!(%error, %job, "files of a forgotten job stay in the journal for now");
+            }
         }
     }
 
@@ -244,6 +264,7 @@ impl Owner {
             let jobs = work.ended.iter().filter_map(|id| self.farm.job_view(*id, now));
             jobs.for_each(|job| self.notices.job_ended(job));
         }
+        self.leaving.extend(forgotten_jobs(&work.stamped));
         let ended = ended_batches(&self.farm, &work.stamped);
         for (node, batch) in ended {
             self.links.forget(&self.farm, node, batch);
@@ -338,6 +359,13 @@ fn ended_batches(farm: &Farm, facts: &[Stamped]) -> BTreeSet<(NodeId, BatchId)> 
         .collect()
 }
 
+fn forgotten_jobs(facts: &[Stamped]) -> impl Iterator<Item = JobId> {
+    facts.iter().filter_map(|stamped| match stamped.fact {
+        Fact::JobForgotten { job } => Some(job),
+        _ => None,
+    })
+}
+
 fn delivered(stamped: &Stamped) -> Option<DeliveredFrame> {
     match &stamped.fact {
         Fact::FrameDelivered {
@@ -402,6 +430,9 @@ mod tests {
         fn load(&mut self) -> Result<Remembered, JournalError> {
             self.journal.load()
         }
+        fn let_go(&mut self, job: JobId, most: usize) -> Result<bool, JournalError> {
+            self.journal.let_go(job, most)
+        }
         fn wants_snapshot(&self) -> bool {
             true // After every turn: so that a reload reads snapshots too.
         }
@@ -453,6 +484,7 @@ mod tests {
             started: then,
             ticked: then,
             turned: then,
+            leaving: Vec::new(),
         };
         let runtime = tokio::runtime::Handle::current();
         let running = std::thread::spawn(move || {

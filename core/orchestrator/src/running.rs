@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use farmhand_engine::{Now, Policy};
 use farmhand_http::{Access, ListenError, Tokens};
-use farmhand_protocol::{BootId, FarmId};
+use farmhand_protocol::{BootId, FarmId, JobId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -32,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::notify::{Notices, Notify};
 use crate::output::OutputRoots;
 use crate::owner::Owner;
+use crate::retention::Retention;
 use crate::scene::Stock;
 use crate::sqlite::{Deliveries, SqliteJournal, inspect};
 use crate::submissions::Submissions;
@@ -132,6 +133,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let assembled = assemble(opened, blobs, stock, farm_wide);
     let (inbox, front) = (assembled.inbox, assembled.front);
+    let retention = Retention {
+        front: front.clone(),
+        stock: assembled.stock,
+        bounds: config.bounds,
+    };
+    tokio::spawn(stop.clone().run_until_cancelled_owned(retention.run()));
     let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold, stop.clone())?;
     let access =
         Access::new(config.tokens, config.open_seed, config.limits).and_for_looking(config.read_tokens);
@@ -171,6 +178,7 @@ struct Assembled {
     links: Arc<Links>,
     waiting: mpsc::Receiver<Message>,
     front: Front,
+    stock: Stock,
     owner: Owner,
     hold: Hold,
 }
@@ -226,7 +234,14 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         &metrics,
         &farm_wide.stop,
     );
-    let submissions = Submissions::new(inbox.clone(), board, blobs, opened.roots, stock, opened.keys);
+    let submissions = Submissions::new(
+        inbox.clone(),
+        board,
+        blobs,
+        opened.roots,
+        stock.clone(),
+        opened.keys,
+    );
     let front = Front::new(
         farm.id(),
         submissions,
@@ -250,12 +265,14 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         started,
         ticked: started,
         turned: started,
+        leaving: opened.leaving,
     };
     Assembled {
         inbox,
         links: Arc::clone(&owner.links),
         waiting,
         front,
+        stock,
         owner,
         hold: opened.hold,
     }
@@ -336,6 +353,8 @@ struct Opened {
     audit: AuditLog,
     recalled: Recalled,
     keys: Vec<UsedKey>,
+    /// Forgotten jobs of which the journal still holds files.
+    leaving: Vec<JobId>,
     roots: OutputRoots,
 }
 
@@ -364,6 +383,8 @@ fn open(data: &Path, output: &Path, allowed: &[PathBuf]) -> Result<Opened, Start
         }
     }
     let deliveries = Deliveries::open(&path)?;
+    let kept = deliveries.jobs()?.into_iter();
+    let leaving = kept.filter(|job| recalled.farm.job(*job).is_none()).collect();
     let audit = AuditLog::open(data).map_err(|source| StartError::Audit {
         path: data.to_owned(),
         source,
@@ -376,6 +397,7 @@ fn open(data: &Path, output: &Path, allowed: &[PathBuf]) -> Result<Opened, Start
         audit,
         recalled,
         keys,
+        leaving,
         roots,
     })
 }

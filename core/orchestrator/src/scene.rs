@@ -77,6 +77,14 @@ impl Stock {
         Self { wanted, stage: seen }
     }
 
+    /// The scene, where it has been made.
+    pub(crate) fn made(&self) -> Option<SceneHash> {
+        match &*self.stage.borrow() {
+            Stage::Ready(ready) => Some(ready.scene),
+            Stage::Making | Stage::Failed(_) => None,
+        }
+    }
+
     /// The scene, made if it is not yet, and waited for.
     pub(crate) async fn scene(&self) -> Result<Ready, String> {
         self.wanted.notify_one();

@@ -1,5 +1,6 @@
 //! The journal as one `SQLite` file. Must not know what a fact means, or who asks for it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -177,6 +178,15 @@ impl Journal for SqliteJournal {
         self.bytes_since_snapshot > self.snapshot_bytes.max(SNAPSHOT_AFTER_BYTES)
     }
 
+    fn let_go(&mut self, job: JobId, most: usize) -> Result<bool, JournalError> {
+        let at = Named(&self.path);
+        let some = "DELETE FROM delivered WHERE job = ?1 AND frame <= (SELECT max(frame) FROM
+             (SELECT frame FROM delivered WHERE job = ?1 ORDER BY frame LIMIT ?2))";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let gone = self.db.execute(some, params![job.0.cast_signed(), most]);
+        Ok(gone.map_err(|source| at.store(source))? > 0)
+    }
+
     fn snapshot(&mut self, state: &str) -> Result<(), JournalError> {
         let at = Named(&self.path);
         let keep = |db: &mut Connection, seq: i64| -> rusqlite::Result<()> {
@@ -342,6 +352,32 @@ impl Deliveries {
             path: path.to_owned(),
             db: std::sync::Mutex::new(db),
         })
+    }
+
+    /// Jobs of which anything is kept, forgotten ones too while their rows are being dropped.
+    pub(crate) fn jobs(&self) -> Result<BTreeSet<JobId>, JournalError> {
+        let db = self.db.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // From each job straight to the next: never through their frames.
+        let next = "WITH RECURSIVE kept (job) AS (SELECT min(job) FROM delivered UNION ALL
+             SELECT (SELECT min(job) FROM delivered WHERE job > kept.job) FROM kept WHERE job IS NOT NULL)
+             SELECT job FROM kept WHERE job IS NOT NULL";
+        let read = || -> rusqlite::Result<BTreeSet<JobId>> {
+            let mut query = db.prepare_cached(next)?;
+            let jobs = query.query_map([], |row| Ok(JobId(row.get::<_, i64>(0)?.cast_unsigned())))?;
+            jobs.collect()
+        };
+        read().map_err(|source| Named(&self.path).store(source))
+    }
+
+    /// Bytes of the journal that are in use.
+    pub(crate) fn bytes(&self) -> Result<u64, JournalError> {
+        let db = self.db.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sum = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), \
+             pragma_freelist_count(), pragma_page_size()";
+        let bytes: i64 = db
+            .query_row(sum, [], |row| row.get(0))
+            .map_err(|source| Named(&self.path).store(source))?;
+        Ok(bytes.cast_unsigned())
     }
 
     /// Delivered frames of a job from `first` to `last`, lowest first, files sorted by path.

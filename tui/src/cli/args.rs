@@ -130,6 +130,10 @@ pub(crate) struct HostArgs {
     /// Disk space for scenes that are sent here, in GB; what goes beyond is refused [default: 500].
     #[arg(long, value_name = "GB", env = "FARMHAND_STORE")]
     pub(crate) store: Option<u64>,
+    /// Disk space for the history of jobs, in GB; beyond, the oldest ended jobs are forgotten, not their pictures
+    /// [default: 10].
+    #[arg(long, value_name = "GB", env = "FARMHAND_HISTORY")]
+    pub(crate) history: Option<u64>,
     /// The scene that `POST /render` renders [default: the demo scene].
     #[arg(long, value_name = "FILE")]
     pub(crate) scene: Option<PathBuf>,

@@ -14,7 +14,7 @@ use crate::metrics::Way;
 
 /// Where it is not whole, the 404 says how much of it has arrived.
 pub(super) async fn has(State(front): State<Front>, Path(hash): Path<BlobHash>) -> Response {
-    if front.blobs().has(hash).await {
+    if front.blobs().claim(hash).await {
         return StatusCode::OK.into_response();
     }
     let received = [(RECEIVED_HEADER, front.blobs().received(hash).to_string())];

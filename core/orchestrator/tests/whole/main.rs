@@ -8,4 +8,5 @@ mod delivery;
 mod discovery;
 mod drain;
 mod notify;
+mod retention;
 mod support;
