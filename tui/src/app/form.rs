@@ -1,147 +1,14 @@
 //! The submit form: fields, their errors in words, and completions of the path.
 
-use std::path::PathBuf;
+mod described;
+mod field;
 
-use farmhand_protocol::farm::Existing;
-use farmhand_protocol::{Denoise, Device, FrameSet, JobId, RenderSettings};
-use serde::{Deserialize, Serialize};
+use farmhand_protocol::{FrameSet, JobId, RenderSettings};
 use tui_input::Input;
 
 use super::PathHit;
-use crate::new_job::NewJob;
-
-/// Fields, from top to bottom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Field {
-    Scene,
-    With,
-    Frames,
-    Name,
-    Output,
-    Existing,
-    Priority,
-    Device,
-    Samples,
-    Percentage,
-    Engine,
-    SceneName,
-    Denoise,
-    Missing,
-    Tags,
-    BatchSize,
-    MaxNodes,
-    After,
-    Shared,
-}
-
-impl Field {
-    pub(crate) const ALL: [Self; 19] = [
-        Self::Scene,
-        Self::With,
-        Self::Frames,
-        Self::Name,
-        Self::Output,
-        Self::Existing,
-        Self::Priority,
-        Self::Device,
-        Self::Samples,
-        Self::Percentage,
-        Self::Engine,
-        Self::SceneName,
-        Self::Denoise,
-        Self::Missing,
-        Self::Tags,
-        Self::BatchSize,
-        Self::MaxNodes,
-        Self::After,
-        Self::Shared,
-    ];
-
-    /// Whether it is folded away where nobody is at it and nothing was said in it.
-    fn is_further(self) -> bool {
-        self as usize >= Self::Engine as usize
-    }
-
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Scene => "scene",
-            Self::With => "with",
-            Self::Frames => "frames",
-            Self::Name => "name",
-            Self::Output => "output",
-            Self::Existing => "existing",
-            Self::Priority => "priority",
-            Self::Tags => "tags",
-            Self::Device => "device",
-            Self::Denoise => "denoise",
-            Self::Missing => "missing",
-            Self::BatchSize => "batch",
-            Self::Samples => "samples",
-            Self::Percentage => "percent",
-            Self::Engine => "engine",
-            Self::SceneName => "in file",
-            Self::MaxNodes => "nodes",
-            Self::After => "after",
-            Self::Shared => "shared",
-        }
-    }
-
-    /// What belongs into it.
-    pub(crate) fn hint(self) -> &'static str {
-        match self {
-            Self::Scene => "the .blend file; tab completes the path",
-            Self::With => "further files and folders that the scene needs, with commas between",
-            Self::Frames => "1-250   1-250x2   1,5,9-20   -10--1; empty: the file's own range",
-            Self::Name => "empty: the file's name",
-            Self::Output => "a folder below the farm's output root; empty: the job's name",
-            Self::Existing => "left, right: what becomes of pictures that are already there",
-            Self::Priority => "-100 to 100; higher goes first",
-            Self::Tags => "only nodes that have all of these tags; empty: every node",
-            Self::Device => "left, right: what renders; auto is what the node has",
-            Self::Denoise => "left, right: as the scene says, or not at all",
-            Self::Missing => "left, right: what becomes of a scene whose files are not all there",
-            Self::BatchSize => "frames handed to a node at a time; empty: the farm's choice",
-            Self::Samples => "samples of a pixel; empty: the scene's",
-            Self::Percentage => "percent of the scene's resolution; empty: the scene's own",
-            Self::Engine => "left, right: the render engine, where it is not the scene's",
-            Self::SceneName => "the scene of the file; empty: the one that it was saved with",
-            Self::MaxNodes => "at most so many nodes at a time; empty: all",
-            Self::After => "j7: frames wait until that job has ended well; empty: none",
-            Self::Shared => "left, right: on storage that every node sees under the same path",
-        }
-    }
-
-    /// The words to choose from; empty for a field that takes text.
-    pub(crate) fn choices(self) -> Vec<&'static str> {
-        match self {
-            Self::Existing => vec!["skip", "overwrite", "new folder", "refuse"],
-            Self::Device => Device::ALL.iter().map(|device| device.name()).collect(),
-            Self::Denoise => vec!["as the scene says", "off"],
-            Self::Missing => vec!["refuse", "render all the same"],
-            Self::Engine => ENGINES.to_vec(),
-            Self::Shared => vec!["send the files", "nodes see them"],
-            _ => Vec::new(),
-        }
-    }
-
-    fn takes_text(self) -> bool {
-        self.choices().is_empty()
-    }
-
-    /// Whether it holds paths of this machine.
-    pub(crate) fn is_path(self) -> bool {
-        matches!(self, Self::Scene | Self::With)
-    }
-}
-
-/// The first stands for the scene's own.
-const ENGINES: [&str; 4] = ["as the scene says", "cycles", "eevee", "workbench"];
-
-/// A form as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Draft(Vec<(Field, String)>);
+pub(crate) use described::{Draft, expand};
+pub(crate) use field::Field;
 
 /// What a .blend says, as far as the form shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -352,97 +219,6 @@ impl SubmitForm {
             .filter(|field| unfolded || !field.is_further() || touched(*field))
             .collect()
     }
-
-    /// What stands in a field, taken apart at commas and spaces.
-    fn words(&self, field: Field) -> Vec<String> {
-        let parts = self.text(field).split([',', ' ']).filter(|word| !word.is_empty());
-        parts.map(str::to_owned).collect()
-    }
-
-    /// The form as it is kept for a crash, or another day.
-    pub(crate) fn draft(&self) -> Draft {
-        Draft(
-            Field::ALL
-                .into_iter()
-                .map(|field| {
-                    let words = field.choices();
-                    let text = match words.get(self.chosen(field)) {
-                        Some(word) => (*word).to_owned(),
-                        None => self.input(field).value().to_owned(),
-                    };
-                    (field, text)
-                })
-                .collect(),
-        )
-    }
-
-    /// Fills a form as it was kept. What does not fit any more is left as it is when nobody says anything.
-    pub(crate) fn of_draft(draft: &Draft) -> Self {
-        let mut form = Self::default();
-        for (field, text) in &draft.0 {
-            let words = field.choices();
-            if words.is_empty() {
-                form.set(*field, text.clone());
-            } else if let Some(chosen) = words.iter().position(|word| word == text) {
-                form.chosen[*field as usize] = chosen;
-            }
-        }
-        form.is_new = false;
-        form
-    }
-
-    /// The job that is described, or the first field that is wrong.
-    pub(crate) fn job(&mut self) -> Result<NewJob, Field> {
-        self.tried = true;
-        if let Some(field) = Field::ALL.into_iter().find(|field| self.error(*field).is_some()) {
-            return Err(field);
-        }
-        let optional = |field: Field| {
-            let text = self.text(field);
-            (!text.is_empty()).then(|| text.to_owned())
-        };
-        Ok(NewJob {
-            with: self
-                .text(Field::With)
-                .split(',')
-                .map(str::trim)
-                .filter(|path| !path.is_empty())
-                .map(expand)
-                .collect(),
-            frames: self.text(Field::Frames).parse().ok(),
-            name: optional(Field::Name),
-            output: optional(Field::Output),
-            existing: match self.chosen(Field::Existing) {
-                0 => Existing::Skip,
-                1 => Existing::Overwrite,
-                2 => Existing::New,
-                _ => Existing::Refuse,
-            },
-            priority: self.text(Field::Priority).parse().map_err(|_| Field::Priority)?,
-            settings: RenderSettings {
-                device: Device::ALL[self.chosen(Field::Device).min(Device::ALL.len() - 1)],
-                denoise: match self.chosen(Field::Denoise) {
-                    0 => Denoise::Scene,
-                    _ => Denoise::Off,
-                },
-                allow_missing: self.chosen(Field::Missing) == 1,
-                samples: self.text(Field::Samples).parse().ok(),
-                resolution_percentage: self.text(Field::Percentage).parse().ok(),
-                engine: match self.chosen(Field::Engine) {
-                    0 => None,
-                    chosen => ENGINES.get(chosen).map(|name| (*name).to_owned()),
-                },
-                scene: optional(Field::SceneName),
-                ..RenderSettings::default()
-            },
-            tags: self.words(Field::Tags),
-            batch_size: self.text(Field::BatchSize).parse().ok(),
-            max_nodes: self.text(Field::MaxNodes).parse().ok(),
-            after: self.text(Field::After).parse().ok(),
-            shared: self.chosen(Field::Shared) == 1,
-            ..NewJob::of(expand(self.text(Field::Scene)))
-        })
-    }
 }
 
 /// What is wrong with a number from 1 to `most` that may be left out.
@@ -455,16 +231,12 @@ fn wrong_number(text: &str, most: u32) -> Option<String> {
     }
 }
 
-/// A path as typed; `~` is the home folder's.
-pub(crate) fn expand(typed: &str) -> PathBuf {
-    match (typed.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => PathBuf::from(typed),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use farmhand_protocol::Device;
+    use farmhand_protocol::farm::Existing;
     use proptest::prelude::*;
 
     use super::*;
