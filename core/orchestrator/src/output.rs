@@ -127,11 +127,14 @@ impl OutputRoots {
                 base.numbered(number)
             };
             let path = candidate.path();
+            if claimed(&path) {
+                continue;
+            }
             let is_empty = fs::read_dir(&path).map_or_else(
                 |error| error.kind() == io::ErrorKind::NotFound,
                 |mut entries| entries.next().is_none(),
             );
-            if !claimed(&path) && is_empty {
+            if is_empty {
                 return Ok(Placed {
                     folder: candidate.make()?,
                     frames: wish.frames.clone(),

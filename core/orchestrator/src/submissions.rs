@@ -1,7 +1,7 @@
 //! Taking jobs in: what is asked for is checked, given a folder, and handed to the loop, one at a time, so that
 //! two jobs never claim one folder and one idempotency key never makes two jobs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -108,7 +108,10 @@ impl Submissions {
                 frames: &request.frames,
                 existing: request.existing,
             };
-            let claimed = |folder: &Path| views.jobs.values().any(|job| has_claimed(job, folder));
+            // Once for all the names that are tried: with thousands of jobs in line each look is long.
+            let open = views.jobs.values().filter(|job| !job.state.has_ended());
+            let claimed: HashSet<&str> = open.map(|job| job.output.as_str()).collect();
+            let claimed = |folder: &Path| claimed.contains(folder.display().to_string().as_str());
             let placed = roots.place(wish, claimed)?;
             Ok(JobSpec {
                 name: request.name,
@@ -171,18 +174,15 @@ impl Submissions {
             .and_then(|job| views.jobs.get(&job))
             .filter(|job| job.state.has_ended())
         {
-            let folder = PathBuf::from(&ended.output);
-            let taken = |other: &Arc<JobView>| other.id != ended.id && has_claimed(other, &folder);
+            let taken = |other: &Arc<JobView>| {
+                other.id != ended.id && !other.state.has_ended() && other.output == ended.output
+            };
             if views.jobs.values().any(taken) {
-                return Err(OutputError::Claimed(folder).into());
+                return Err(OutputError::Claimed(PathBuf::from(&ended.output)).into());
             }
         }
         Ok(self.inbox.command(command).await?)
     }
-}
-
-fn has_claimed(job: &JobView, folder: &Path) -> bool {
-    !job.state.has_ended() && Path::new(&job.output) == folder
 }
 
 fn check(request: &SubmitJob) -> Result<(), SubmitError> {
