@@ -101,6 +101,15 @@ impl Agent {
     }
 
     pub(crate) async fn restart(&mut self, plan: AgentPlan) {
+        self.begin(plan);
+        self.until_healthy().await;
+    }
+
+    /// `kill -9`, and a start with the same data and address, without waiting until it answers.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn begin(&mut self, plan: AgentPlan) {
         self.program.kill_nine();
         let port = self.address.rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.expect("an agent's address ends in its port");
@@ -112,7 +121,6 @@ impl Agent {
             .into_owned();
         let log = self.data.with_extension("log");
         self.program = Program::start(&name, Self::command(&self.data, port, plan), log);
-        self.until_healthy().await;
     }
 
     async fn until_healthy(&mut self) {

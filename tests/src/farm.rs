@@ -102,7 +102,8 @@ impl Farm {
             agents.push(Agent::start(folder.path(), &name, agent.clone()).await);
         }
         let address = format!("http://127.0.0.1:{port}");
-        let orchestrator = serve(folder.path(), port, &agents, &plan);
+        let command = serve_command(folder.path(), port, &agents, &plan);
+        let orchestrator = start_serving(folder.path(), command, &[]);
         let mut farm = Self {
             client: FarmClient::new(address.parse().expect("an address is an address"), None),
             agents,
@@ -133,8 +134,14 @@ impl Farm {
 
     /// Starts an orchestrator anew with the same data, address and nodes, as after a crash.
     pub async fn restart_orchestrator(&mut self) {
-        self.orchestrator = serve(self.folder.path(), self.port, &self.agents, &self.plan);
+        self.begin_orchestrator(&[]);
         self.until_healthy().await;
+    }
+
+    /// The same with these variables in its environment, and without waiting until it answers.
+    pub fn begin_orchestrator(&mut self, environment: &[(String, String)]) {
+        let command = serve_command(self.folder.path(), self.port, &self.agents, &self.plan);
+        self.orchestrator = start_serving(self.folder.path(), command, environment);
     }
 
     /// `kill -9` of an agent and a start with the same data and address.
@@ -262,7 +269,7 @@ impl Farm {
     }
 }
 
-fn serve(folder: &Path, port: u16, agents: &[Agent], plan: &FarmPlan) -> Program {
+fn serve_command(folder: &Path, port: u16, agents: &[Agent], plan: &FarmPlan) -> Command {
     let mut command = Command::new(build_path("farmhand"));
     command
         .arg("serve")
@@ -279,5 +286,10 @@ fn serve(folder: &Path, port: u16, agents: &[Agent], plan: &FarmPlan) -> Program
     if let Some(scene) = &plan.scene {
         command.arg("--scene").arg(scene);
     }
+    command
+}
+
+fn start_serving(folder: &Path, mut command: Command, environment: &[(String, String)]) -> Program {
+    command.envs(environment.iter().cloned());
     Program::start("orchestrator", command, folder.join("orchestrator.log"))
 }

@@ -55,15 +55,17 @@ pub(crate) fn inspect(path: &Path) -> Result<Option<Remembered>, JournalError> {
     }
     let at = Named(path);
     let db = open_untouched(path).map_err(|source| at.unreadable(source))?;
-    let known: bool = db
+    let (tables, known): (i64, i64) = db
         .query_row(
-            "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'",
+            "SELECT count(*), count(*) FILTER (WHERE name = 'meta') FROM sqlite_schema",
             [],
-            |row| row.get::<_, i64>(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .map_err(|source| at.unreadable(source))?
-        > 0;
-    if !known {
+        .map_err(|source| at.unreadable(source))?;
+    if tables == 0 {
+        return Ok(None); // Its maker was killed before it had put anything into it.
+    }
+    if known == 0 {
         return Err(at.damaged("it is not a farm's journal"));
     }
     let format: i64 = meta(&db, "format")

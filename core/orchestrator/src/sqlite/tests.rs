@@ -37,6 +37,18 @@ fn facts(from: u32, to: u32) -> Turn {
 }
 
 #[test]
+fn a_journal_whose_maker_was_killed_before_it_held_anything_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("farm.db");
+    let db = Connection::open(&path).unwrap();
+    db.pragma_update(None, "journal_mode", "WAL").unwrap();
+    drop(db);
+    assert!(fs::metadata(&path).unwrap().len() > 0);
+    assert_eq!(inspect(&path).unwrap(), None);
+    assert_eq!(SqliteJournal::open(&path, farm()).unwrap().epoch(), Epoch(1));
+}
+
+#[test]
 fn what_was_committed_comes_back_in_order_under_a_higher_epoch() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("farm.db");
