@@ -1,5 +1,5 @@
-//! The farm's facts, copied from its journal while it runs, because the journal trims them: what the checker
-//! judges by. Reads the file as any other `SQLite` reader does.
+//! The farm's facts, copied from its journal: what the checker judges by. The journal trims them, so that it is made
+//! to keep what it deletes, by a trigger, as any administrator of a `SQLite` file could.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,16 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     facts: BTreeMap<i64, Value>,
+    /// The journal keeps what it trims.
+    keeps: bool,
 }
+
+/// Has the journal keep what it trims.
+const KEEP: &str = "
+CREATE TABLE IF NOT EXISTS trimmed (seq INTEGER PRIMARY KEY, fact TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS keep_facts BEFORE DELETE ON facts
+BEGIN INSERT INTO trimmed (seq, fact) VALUES (OLD.seq, OLD.fact); END;
+";
 
 /// A delivered file as the store remembers it.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +37,15 @@ impl Ledger {
     /// # Errors
     /// When it cannot be read.
     pub(super) fn catch_up(&mut self, journal: &Path) -> rusqlite::Result<()> {
+        if !self.keeps {
+            let db = Connection::open_with_flags(journal, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            db.execute_batch(KEEP)?;
+            self.keeps = true;
+        }
         let db = open(journal)?;
-        let mut rows = db.prepare("SELECT seq, fact FROM facts WHERE seq > ?1 ORDER BY seq")?;
+        let new = "SELECT seq, fact FROM facts WHERE seq > ?1 UNION ALL
+             SELECT seq, fact FROM trimmed WHERE seq > ?1 ORDER BY seq";
+        let mut rows = db.prepare(new)?;
         let last = self.facts.last_key_value().map_or(0, |(seq, _)| *seq);
         let facts = rows.query_map([last], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
         for fact in facts {
@@ -43,7 +59,7 @@ impl Ledger {
     /// All facts in their order, without a gap.
     ///
     /// # Errors
-    /// Where some were trimmed before they were copied.
+    /// Where some are missing.
     pub(super) fn facts(&self) -> Result<impl Iterator<Item = &Value>, String> {
         let first = self.facts.first_key_value().map_or(1, |(seq, _)| *seq);
         let last = self.facts.last_key_value().map_or(0, |(seq, _)| *seq);
