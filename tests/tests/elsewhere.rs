@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use farmhand_protocol::JobId;
 use farmhand_protocol::farm::JobState;
 use farmhand_tests::{Blender, Farm, FarmPlan, Scene, pictures_in};
 
@@ -24,7 +25,7 @@ async fn frames_come_to_the_disk_of_who_submitted() {
     assert_eq!(said.code, Some(0), "{}", said.all());
     let fetched = pictures_in(&home);
     assert_eq!(fetched.len(), 6, "{:?}", fetched.keys());
-    let jobs = farm.client.jobs().await.unwrap();
+    let jobs = farm.client.jobs().await.expect("the farm lists its jobs");
     assert_eq!(fetched, pictures_in(Path::new(&jobs[0].output)));
 
     // And later, as often as one likes.
@@ -71,7 +72,13 @@ async fn no_output_folder_leaves_the_allowed_roots() {
         let said = farm.farmhand(["submit", scene, "--frames", "1", "--name", name]);
         assert_ne!(said.code, Some(0), "the name {name:?} was taken");
     }
-    assert!(farm.client.jobs().await.unwrap().is_empty());
+    assert!(
+        farm.client
+            .jobs()
+            .await
+            .expect("the farm lists its jobs")
+            .is_empty()
+    );
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
 
     for output in [
@@ -148,4 +155,30 @@ async fn a_job_without_an_output_folder_gets_one_of_its_own() {
         pictures_in(&root.join("basic")).keys().collect::<Vec<_>>(),
         ["basic_0001.png"]
     );
+}
+
+#[tokio::test]
+async fn only_jobs_that_have_ended_are_forgotten_and_their_pictures_stay() {
+    let farm = Farm::start(FarmPlan::agents(1, Blender::Executable)).await;
+    let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
+    let ended = farm.ended(farm.submit(&scene, "1", &[])).await.job;
+    let waiting = farm.submit(&scene, "2", &["--tag", "nobody-has-this", "--name", "later"]);
+    let said = farm.farmhand(["forget", &ended.id.to_string(), &waiting.to_string()]);
+    assert_eq!(said.code, Some(1), "{}", said.all());
+    assert!(
+        said.out.contains(&format!("{} is forgotten", ended.id)),
+        "{}",
+        said.all()
+    );
+    assert!(said.err.contains("cancel it first"), "{}", said.all());
+    let left: Vec<JobId> = farm
+        .client
+        .jobs()
+        .await
+        .expect("the farm lists its jobs")
+        .iter()
+        .map(|job| job.id)
+        .collect();
+    assert_eq!(left, [waiting]);
+    assert_eq!(pictures_in(Path::new(&ended.output)).len(), 1);
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// For each package of ours those that it may know.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("farmhand-protocol", &[]),
     ("farmhand-http", &["farmhand-protocol"]),
     ("farmhand-blend", &[]),
@@ -46,6 +46,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("farmhand-observe", &[]),
     // Tests only.
     ("farmhand-contract", &[]),
+    ("farmhand-steps", &[]),
     ("farmhand-sim", &["farmhand-engine", "farmhand-protocol"]),
     (
         "farmhand-tests",

@@ -264,6 +264,13 @@ Examples:
         /// Which job.
         id: JobId,
     },
+    /// Take ended jobs off the list, with their history. Their pictures stay.
+    #[command(after_help = "Examples:\n  farmhand forget j7\n  farmhand forget j1 j2 j3")]
+    Forget {
+        /// Which jobs; each has ended or was cancelled.
+        #[arg(required = true, value_name = "JOB")]
+        ids: Vec<JobId>,
+    },
     /// Bring a job's finished frames and its films to this machine. Files that are there already are not fetched again.
     Fetch {
         /// Which job.

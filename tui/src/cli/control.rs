@@ -1,4 +1,4 @@
-//! `cancel`, `retry`, `pause`, `resume`, `verify`, `video`: one call each, and how the job stands afterwards.
+//! `cancel`, `retry`, `pause`, `resume`, `forget`, `verify`, `video`: one call each, and how the job stands afterwards.
 
 use color_eyre::eyre::{Result, bail};
 use farmhand_client::FarmClient;
@@ -30,6 +30,21 @@ pub(crate) async fn pause(farm: &FarmClient, id: JobId) -> Result<()> {
 
 pub(crate) async fn resume(farm: &FarmClient, id: JobId) -> Result<()> {
     say_job(&farm.resume_job(id).await?)
+}
+
+/// Goes through all of them, and says at the end which could not be forgotten.
+pub(crate) async fn forget(farm: &FarmClient, ids: &[JobId]) -> Result<()> {
+    let mut refused = Vec::new();
+    for id in ids {
+        match farm.delete_job(*id).await {
+            Ok(()) => print::text(&format!("{id} is forgotten; its pictures stay\n"))?,
+            Err(error) => refused.push(error.to_string()),
+        }
+    }
+    if !refused.is_empty() {
+        bail!("{}", refused.join("\n"));
+    }
+    Ok(())
 }
 
 pub(crate) async fn verify(farm: &FarmClient, id: JobId, as_json: bool) -> Result<()> {

@@ -84,6 +84,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Video { id } => control::video(&farm()?, id).await,
         Verb::Pause { id } => control::pause(&farm()?, id).await,
         Verb::Resume { id } => control::resume(&farm()?, id).await,
+        Verb::Forget { ids } => control::forget(&farm()?, &ids).await,
         Verb::Fetch { id, dir, wait } => fetch::fetch(&farm()?, id, dir, wait).await,
         Verb::Drain { node, now } => nodes::drain(&farm()?, &node, now).await,
         Verb::Undrain { node } => nodes::undrain(&farm()?, &node).await,
