@@ -37,11 +37,13 @@ deb: setup
 	$(CARGO) deb --locked --no-build -p farmhand
 	$(CARGO) deb --locked --no-build -p farmhand-agent
 
-# CPU and wall time of a farm against one plain Blender. Prints figures, judges nothing.
+# What a farm costs and how much it bears, see docs/figures.md. Prints figures, judges nothing.
 bench: setup build
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-dashboard
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-transfer
+	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-store
+	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-throughput
 
 # Breaks a farm of this machine for 20 minutes and judges what is left; arguments in ARGS, see the program's head.
 chaos: setup

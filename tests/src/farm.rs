@@ -9,7 +9,10 @@ use farmhand_protocol::JobId;
 use farmhand_protocol::farm::{JobDetail, JobView};
 use tempfile::TempDir;
 
-use crate::{Agent, AgentPlan, Blender, Program, build_path, eventually, free_port, http, within};
+use crate::{
+    Agent, AgentPlan, Blender, Program, build_path, cpu_seconds, descendants, eventually, free_port, http,
+    within,
+};
 
 /// How to start a farm.
 #[derive(Debug, Clone, Default)]
@@ -115,6 +118,16 @@ impl Farm {
         };
         farm.until_healthy().await;
         farm
+    }
+
+    /// Processor seconds of every process that lives for it, and of those that these have waited for: orchestrator,
+    /// agents, their Blenders.
+    pub fn cpu_seconds(&self) -> f64 {
+        let agents = self.agents.iter().map(|agent| agent.program.pid());
+        let roots: Vec<i32> = agents.chain([self.orchestrator.pid()]).collect();
+        let below = roots.iter().flat_map(|pid| descendants(*pid));
+        let all: Vec<i32> = below.map(|process| process.pid).chain(roots.clone()).collect();
+        all.into_iter().map(cpu_seconds).sum()
     }
 
     /// The temporary folder.

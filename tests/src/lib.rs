@@ -6,8 +6,11 @@
 mod agent;
 mod blender;
 pub mod chaos;
+pub mod crowd;
 mod farm;
+pub mod figures;
 pub mod fuzzing;
+pub mod made_up;
 mod pictures;
 mod processes;
 mod program;

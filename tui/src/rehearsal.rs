@@ -138,41 +138,56 @@ fn job(scale: Scale, id: u64, number: u64) -> JobView {
     } else {
         u32::try_from(number).unwrap_or(0) % total.max(1)
     };
+    let name = format!("shot_{id:05}_lighting_v{}", id % 9);
+    let state = if ended {
+        JobState::Completed
+    } else {
+        JobState::Running
+    };
+    let counts = FrameCounts {
+        pending: total - delivered,
+        delivered,
+        ..FrameCounts::default()
+    };
     JobView {
-        id: JobId(id),
-        name: format!("shot_{id:05}_lighting_v{}", id % 9),
         user: ["ana", "ben", "chi"][usize::try_from(id % 3).unwrap_or(0)].to_owned(),
-        state: if ended {
-            JobState::Completed
-        } else {
-            JobState::Running
-        },
-        reason: None,
         priority: i32::try_from(id % 100).unwrap_or(0),
-        frames: format!("1-{}", total.max(1))
-            .parse()
-            .unwrap_or_else(|_| FrameSet::default()),
-        skipped: FrameSet::default(),
-        counts: FrameCounts {
-            pending: total - delivered,
-            delivered,
-            ..FrameCounts::default()
-        },
-        scene: SceneHash::of(b"scene"),
-        settings: RenderSettings::default(),
-        blender: None,
-        output: format!("/renders/{id}"),
-        submitted: Timestamp::UNIX_EPOCH,
-        started: Some(Timestamp::UNIX_EPOCH),
         ended: ended.then_some(Timestamp::UNIX_EPOCH),
-        mean_frame_ms: Some(31_000),
         eta_ms: (!ended).then_some(3_600_000 + number),
         eta_early_ms: (!ended).then_some(3_000_000 + number),
         eta_late_ms: (!ended).then_some(4_200_000 + number),
+        ..plain_job(id, &name, state, counts)
+    }
+}
+
+/// A job that is under way, and of which nothing more is to be told than this.
+pub(crate) fn plain_job(id: u64, name: &str, state: JobState, counts: FrameCounts) -> JobView {
+    let frames = format!("1-{}", counts.total().max(1));
+    JobView {
+        id: JobId(id),
+        name: name.to_owned(),
+        user: String::new(),
+        state,
+        reason: None,
+        priority: 0,
+        frames: frames.parse().unwrap_or_else(|_| FrameSet::default()),
+        skipped: FrameSet::default(),
+        counts,
+        scene: SceneHash::of(name.as_bytes()),
+        settings: RenderSettings::default(),
+        blender: None,
+        output: format!("/renders/{name}"),
+        film: None,
+        submitted: Timestamp::UNIX_EPOCH,
+        started: Some(Timestamp::UNIX_EPOCH),
+        ended: None,
+        mean_frame_ms: Some(31_000),
+        eta_ms: None,
+        eta_early_ms: None,
+        eta_late_ms: None,
         node_ms: None,
         after: None,
         max_nodes: None,
-        film: None,
     }
 }
 
@@ -196,24 +211,34 @@ fn node(scale: Scale, id: u64, number: u64) -> NodeView {
         },
     };
     NodeView {
-        id: Some(NodeId(Uuid::from_u128(id.into()))),
-        name: format!("node-{id:05}"),
-        address: format!("http://node-{id}:3000"),
-        state: NodeState::Rendering,
+        tags: vec!["gpu".to_owned()],
+        running: vec![slot],
+        frames_per_minute: 1.9,
+        ..plain_node(id, &format!("node-{id:05}"), NodeState::Rendering)
+    }
+}
+
+/// A node of one slot that was heard a moment ago.
+pub(crate) fn plain_node(number: u64, name: &str, state: NodeState) -> NodeView {
+    NodeView {
+        id: Some(NodeId(Uuid::from_u128(number.into()))),
+        name: name.to_owned(),
+        address: format!("http://{name}:3000"),
+        state,
         since: Timestamp::UNIX_EPOCH,
         problem: None,
-        silent_ms: Some(100),
+        silent_ms: Some(400),
         slots: 1,
-        version: "0".to_owned(),
-        tags: vec!["gpu".to_owned()],
+        version: "0.1.0".to_owned(),
+        tags: Vec::new(),
         engines: Vec::new(),
         hardware: Hardware::default(),
         load: Load::default(),
-        running: vec![slot],
-        frames_per_minute: 1.9,
-        moved: Vec::new(),
+        running: Vec::new(),
         sent_bytes: 0,
         pulled_bytes: 0,
+        frames_per_minute: 0.0,
+        moved: Vec::new(),
     }
 }
 

@@ -131,7 +131,9 @@ impl Painter {
             self.draw_nodes(farm, now, addresses);
         } else {
             for id in &touched.nodes {
-                let signs = self.telemetry.of(*id);
+                let signs = farm
+                    .node(*id)
+                    .and_then(|node| self.telemetry.of(*id, &node.address));
                 self.draw_node(farm, now, *id, signs.as_ref());
             }
         }
@@ -237,18 +239,15 @@ impl Painter {
                 self.nodes_sent.insert(key.clone(), Instant::now());
             }
         }
-        for (key, view) in &before {
-            let still = self
-                .views
-                .nodes
-                .values()
-                .any(|other| other.address == view.address);
-            if !self.views.nodes.contains_key(key) {
-                self.nodes_sent.remove(key);
-                if !still {
-                    let address = view.address.clone();
-                    self.events.publish(&FarmEvent::NodeGone { address });
-                }
+        let gone = before
+            .iter()
+            .filter(|(key, _)| !self.views.nodes.contains_key(*key));
+        for (key, view) in gone {
+            self.nodes_sent.remove(key);
+            let mut shown = self.views.nodes.values();
+            if !shown.any(|other| other.address == view.address) {
+                let address = view.address.clone();
+                self.events.publish(&FarmEvent::NodeGone { address });
             }
         }
     }

@@ -306,6 +306,10 @@ impl Running {
         self.farm
     }
 
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
     /// Resolves when it has stopped by itself, which only a fault makes it do: whoever started it should say
     /// so and start it again.
     pub async fn stopped(&self) {

@@ -63,10 +63,12 @@ impl Telemetry {
         self.lock().clone()
     }
 
-    /// Signs of one node.
-    pub(crate) fn of(&self, node: NodeId) -> Option<Signs> {
+    /// Signs of one node, which was reached last at this address.
+    pub(crate) fn of(&self, node: NodeId, address: &str) -> Option<Signs> {
         let all = self.lock();
-        all.values().find(|signs| signs.node == Some(node)).cloned()
+        let is_its = |signs: &&Signs| signs.node == Some(node);
+        let elsewhere = || all.values().find(is_its);
+        all.get(address).filter(is_its).or_else(elsewhere).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Signs>> {

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use farmhand_tests::rss_bytes;
+use farmhand_tests::figures::own_memory;
 use farmhand_tests::simulation::{Cpu, Faults, JobPlan, Outcome, Plan, Run};
 
 /// Simulates farms.
@@ -187,8 +187,4 @@ fn tell_cost(outcome: &Outcome, cpu: Cpu) {
         (cpu.all / events).as_secs_f64() * 1e6,
         cpu.slowest.as_secs_f64() * 1e3
     );
-}
-
-fn own_memory() -> u64 {
-    i32::try_from(std::process::id()).map_or(0, rss_bytes)
 }

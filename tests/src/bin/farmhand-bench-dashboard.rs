@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use farmhand::rehearsal::{Rehearsal, Scale};
+use farmhand_tests::figures::Times;
 
 /// Events between two frames of a screen that is drawn thirty times a second.
 const EVENTS: usize = 2000 / 30;
@@ -35,8 +36,8 @@ fn main() {
         views.push(dashboard.draw());
         whole.push(started.elapsed());
     }
-    let key = row("key to screen", &mut whole, "50 ms p99");
-    let view = row("view alone", &mut views, "5 ms");
+    let key = row("key to screen", whole, "50 ms p99");
+    let view = row("view alone", views, "5 ms");
 
     let mut dashboard = Rehearsal::new(
         Scale {
@@ -59,7 +60,7 @@ fn main() {
         "the filter is shown:\n{}",
         dashboard.screen()
     );
-    let filter = row("a letter, 10,000 jobs", &mut letters, "16 ms");
+    let filter = row("a letter, 10,000 jobs", letters, "16 ms");
     println!(
         "\n{}",
         serde_json::json!({
@@ -70,17 +71,13 @@ fn main() {
 }
 
 /// Prints a line of the table; the 99th of a hundred is returned, in milliseconds.
-fn row(name: &str, times: &mut [Duration], promised: &str) -> f64 {
-    times.sort();
-    let at = |share: usize| {
-        let place = (times.len() * share / 100).min(times.len() - 1);
-        (times[place].as_secs_f64() * 100_000.0).round() / 100.0
-    };
+fn row(name: &str, times: Vec<Duration>, promised: &str) -> f64 {
+    let times = Times::new(times);
     println!(
         "{name:24} {:>7} ms {:>7} ms {:>7} ms   {promised}",
-        at(50),
-        at(99),
-        at(100)
+        times.at(50),
+        times.at(99),
+        times.at(100)
     );
-    at(99)
+    times.at(99)
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use farmhand_client::{PackedScene, pack_scene};
 use farmhand_protocol::BlobHash;
 use farmhand_protocol::agent::PullBlobs;
+use farmhand_tests::figures::{median, rounded};
 use farmhand_tests::{Agent, AgentPlan, Farm, FarmPlan, http};
 
 const ROUNDS: usize = 3;
@@ -142,13 +143,4 @@ async fn pull(source: &Agent, hash: BlobHash, folder: &Path, round: usize) -> Du
     drop(agent);
     let _the_next_round_needs_the_room = std::fs::remove_dir_all(folder.join(name));
     took
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use farmhand_protocol::agent::{
-    BatchPhase, BatchReport, EngineInfo, FailedFrame, FinishedFrame, FrameFile, Hardware, Load, NodeInfo,
-    Proof, StartBatch,
+    BatchPhase, BatchReport, FailedFrame, FinishedFrame, FrameFile, NodeInfo, Proof, StartBatch,
 };
 use farmhand_protocol::{
-    BatchId, BatchKey, BlobHash, BootId, Device, EventId, Failure, Frame, FrameSet, NodeId, PROTOCOL,
-    SceneHash,
+    BatchId, BatchKey, BlobHash, BootId, Device, EventId, Failure, Frame, FrameSet, NodeId, SceneHash,
 };
 use uuid::Uuid;
+
+use crate::made_up;
 
 /// One agent and its machine.
 #[derive(Default)]
@@ -60,34 +60,11 @@ pub(super) struct Held {
 
 impl Agent {
     pub(super) fn info(&self, n: usize) -> NodeInfo {
-        NodeInfo {
-            id: node_id(n),
-            name: format!("node-{n}"),
-            protocol: PROTOCOL,
-            version: "0".into(),
-            last_event: EventId {
-                boot: BootId(self.boots),
-                seq: 0,
-            },
-            slots: 1,
-            threads: 1,
-            tags: Vec::new(),
-            probed: true,
-            engines: vec![EngineInfo {
-                version: farmhand_protocol::BlenderVersion {
-                    major: 4,
-                    minor: 2,
-                    patch: 0,
-                },
-                path: "blender".into(),
-                devices: vec![Device::Cpu],
-                denoiser: true,
-            }],
-            problem: None,
-            hardware: Hardware::default(),
-            load: Load::default(),
-            joining: None,
-        }
+        let last_event = EventId {
+            boot: BootId(self.boots),
+            seq: 0,
+        };
+        made_up::node(node_id(n), format!("node-{n}"), last_event)
     }
 
     /// Takes a batch; repeating it changes nothing.

@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use farmhand_engine::{
-    Command, Decision, Effect, Event, Farm, JobSpec, Now, Policy, Report, Stamped, decide, schedule,
+    Command, Decision, Effect, Event, Farm, Now, Policy, Report, Stamped, decide, schedule,
 };
-use farmhand_protocol::{Epoch, FarmId, Frame, FrameSet, JobId, RenderSettings, SceneHash};
+use farmhand_protocol::{Epoch, FarmId, Frame, FrameSet, JobId, SceneHash};
 use jiff::Timestamp;
-use nix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
 pub use judge::{Cpu, EtaCheck, Outcome};
@@ -22,6 +21,8 @@ use super::agent::{Agent, node_id};
 use super::bound::bound;
 use super::chance::Chance;
 use super::plan::{Faults, Plan};
+use crate::figures::thread_time;
+use crate::made_up;
 
 /// Virtual seconds after which a run has failed.
 const FOREVER: f64 = 400_000.0;
@@ -332,23 +333,8 @@ impl Run {
     fn submit(&mut self, index: usize) {
         let plan = self.plan.jobs[index];
         let frames = FrameSet::range(frame(1), frame(plan.frames.cast_signed())).unwrap_or_default();
-        let spec = JobSpec {
-            name: format!("shot-{index}"),
-            user: String::new(),
-            scene: SceneHash::of(&index.to_le_bytes()),
-            frames,
-            skipped: FrameSet::default(),
-            settings: RenderSettings::default(),
-            priority: 0,
-            output: format!("/out/{index}"),
-            written_by: None,
-            tags: Vec::new(),
-            batch_size: None,
-            after: None,
-            max_nodes: None,
-            preview: None,
-            video: false,
-        };
+        let scene = SceneHash::of(&index.to_le_bytes());
+        let spec = made_up::job(format!("shot-{index}"), scene, frames, format!("/out/{index}"));
         self.times.push((self.at, 0.0, 0.0));
         self.jobs.push(JobId(index as u64 + 1));
         let told = self.tell(Event::Command(Command::Submit(Box::new(spec))));
@@ -378,9 +364,4 @@ impl Run {
 
 fn frame(n: i32) -> Frame {
     Frame::try_from(i64::from(n)).unwrap_or(Frame::MAX)
-}
-
-/// Processor time of this thread: what others do on the machine does not count.
-fn thread_time() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }

@@ -9,8 +9,7 @@ use farmhand_protocol::farm::{
     SlotView, Weight, Why,
 };
 use farmhand_protocol::{
-    BatchId, BatchKey, Cause, Device, Failure, FailureKind, FarmId, FrameSet, JobId, NodeId, RenderSettings,
-    SceneHash,
+    BatchId, BatchKey, Cause, Device, Failure, FailureKind, FarmId, FrameSet, JobId, NodeId,
 };
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +17,7 @@ use ratatui::layout::Size;
 use uuid::Uuid;
 
 use super::{Act, Command, Dialog, Model, Msg, Overlay, Snapshot, Stage, update};
+use crate::rehearsal::{plain_job, plain_node};
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-24T14:03:20Z".parse().unwrap()
@@ -33,30 +33,13 @@ pub(crate) fn frames(text: &str) -> FrameSet {
 
 pub(crate) fn job(id: u64, name: &str, state: JobState, counts: FrameCounts) -> JobView {
     JobView {
-        id: JobId(id),
-        name: name.to_owned(),
         user: "ana".to_owned(),
-        state,
-        reason: None,
         priority: 50,
-        frames: frames(&format!("1-{}", counts.total().max(1))),
-        skipped: FrameSet::default(),
-        counts,
-        scene: SceneHash::of(name.as_bytes()),
-        settings: RenderSettings::default(),
-        blender: None,
-        output: format!("/renders/{name}"),
-        film: None,
         submitted: ago(3000),
         started: Some(ago(2460)),
         ended: state.has_ended().then(|| ago(600)),
-        mean_frame_ms: Some(31_000),
         eta_ms: (state == JobState::Running).then_some(1_500_000),
-        eta_early_ms: None,
-        eta_late_ms: None,
-        node_ms: None,
-        after: None,
-        max_nodes: None,
+        ..plain_job(id, name, state, counts)
     }
 }
 
@@ -82,24 +65,9 @@ pub(crate) fn batch(id: u64, job: u64, node: u64, state: BatchState) -> BatchVie
 
 pub(crate) fn node(number: u64, name: &str, state: NodeState) -> NodeView {
     NodeView {
-        id: Some(NodeId(Uuid::from_u128(number.into()))),
-        name: name.to_owned(),
         address: format!("http://10.0.0.{number}:3000"),
-        state,
         since: ago(3600),
-        problem: None,
-        silent_ms: Some(400),
-        slots: 1,
-        version: "0.1.0".to_owned(),
-        tags: Vec::new(),
-        engines: Vec::new(),
-        hardware: Hardware::default(),
-        load: Load::default(),
-        running: Vec::new(),
-        sent_bytes: 0,
-        pulled_bytes: 0,
-        frames_per_minute: 0.0,
-        moved: Vec::new(),
+        ..plain_node(number, name, state)
     }
 }
 
