@@ -44,6 +44,7 @@ bench: setup build
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-transfer
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-store
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-throughput
+	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-http
 
 # Breaks a farm of this machine for 20 minutes and judges what is left; arguments in ARGS, see the program's head.
 chaos: setup
