@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "farmhand-contract",
             "farmhand-engine",
             "farmhand-http",
+            "farmhand-observe",
             "farmhand-protocol",
         ],
     ),
@@ -43,7 +44,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "farmhand-protocol",
         ],
     ),
-    ("farmhand-observe", &[]),
+    ("farmhand-observe", &["farmhand-protocol"]),
     // Tests only.
     ("farmhand-contract", &[]),
     ("farmhand-steps", &[]),

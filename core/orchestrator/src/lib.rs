@@ -35,6 +35,7 @@ mod rehearsal;
 mod retention;
 mod running;
 mod scene;
+mod spans;
 mod sqlite;
 mod submissions;
 mod telemetry;

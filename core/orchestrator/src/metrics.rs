@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use farmhand_engine::{Fact, Farm, Stamped};
 use farmhand_http::{CallFigures, Figures};
+use farmhand_observe::Counted;
 use farmhand_protocol::JobId;
 use farmhand_protocol::farm::{FrameCounts, JobState, NodeState};
 use jiff::Timestamp;
@@ -94,6 +95,7 @@ pub(crate) struct Metrics {
     batches: IntCounterVec,
     transferred: IntCounterVec,
     notices: IntCounterVec,
+    spans: IntCounterVec,
     commit_seconds: Histogram,
     facts: IntCounter,
 }
@@ -179,6 +181,12 @@ impl Metrics {
                 "result",
                 &["sent", "failed", "dropped"],
             ),
+            spans: of.counters(
+                "farmhand_spans_total",
+                "Spans of traces, by what became of them.",
+                "result",
+                &Counted::ALL,
+            ),
             commit_seconds: of.histogram(
                 "farmhand_journal_commit_seconds",
                 "Time to make a turn durable.",
@@ -239,6 +247,11 @@ impl Metrics {
     /// A notice was sent, has failed, or was dropped.
     pub(crate) fn notice(&self, result: &str) {
         self.notices.with_label_values(&[result]).inc();
+    }
+
+    /// That became of so many spans.
+    pub(crate) fn spans(&self, what: Counted, number: u64) {
+        self.spans.with_label_values(&[what.word()]).inc_by(number);
     }
 
     /// Bytes have travelled.

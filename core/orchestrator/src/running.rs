@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use farmhand_engine::{Now, Policy};
 use farmhand_http::{Access, ListenError, Tokens};
+use farmhand_observe::{Collector, Exporter, Program};
 use farmhand_protocol::{BootId, FarmId, JobId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,7 @@ use crate::output::OutputRoots;
 use crate::owner::Owner;
 use crate::retention::Retention;
 use crate::scene::Stock;
+use crate::spans::{Lives, Tracer};
 use crate::sqlite::{Deliveries, SqliteJournal, inspect};
 use crate::submissions::Submissions;
 use crate::telemetry::Telemetry;
@@ -98,6 +100,7 @@ pub struct Running {
     stop: CancellationToken,
     owner: Option<JoinHandle<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
+    exporter: Option<Exporter>,
 }
 
 /// Starts an orchestrator on the current runtime. Returns once it listens.
@@ -128,6 +131,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tokens: config.tokens.clone(),
         nodes,
         notify: config.notify,
+        collector: config.collector,
         scratch: config.data.join("scratch"),
         stop: stop.clone(),
     };
@@ -169,6 +173,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stop,
         owner: Some(owner),
         server: Some(server),
+        exporter: Some(assembled.exporter),
     })
 }
 
@@ -181,6 +186,7 @@ struct Assembled {
     stock: Stock,
     owner: Owner,
     hold: Hold,
+    exporter: Exporter,
 }
 
 /// Settings that reach into every part.
@@ -189,6 +195,7 @@ struct FarmWide {
     tokens: Option<Tokens>,
     nodes: Vec<String>,
     notify: Notify,
+    collector: Option<Collector>,
     scratch: PathBuf,
     stop: CancellationToken,
 }
@@ -204,6 +211,8 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
     let (boot, _) = Uuid::new_v4().as_u64_pair();
     let (mut painter, board) = Painter::new(BootId(boot), Arc::clone(&telemetry));
     let logs = Arc::new(opened.logs);
+    let exporter = export(farm_wide.collector.as_ref(), farm.id(), &metrics);
+    let tracer = Tracer::new(farm.id(), exporter.spans());
     let means = Means {
         farm: farm.id(),
         inbox: inbox.clone(),
@@ -212,6 +221,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         scratch: farm_wide.scratch,
         telemetry,
         metrics: Arc::clone(&metrics),
+        tracer: tracer.clone(),
         logs: Arc::clone(&logs),
         routes: Mutex::default(),
     };
@@ -262,6 +272,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         links,
         metrics,
         notices,
+        lives: Lives::new(tracer),
         started,
         ticked: started,
         turned: started,
@@ -275,7 +286,20 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         stock,
         owner,
         hold: opened.hold,
+        exporter,
     }
+}
+
+fn export(collector: Option<&Collector>, farm: FarmId, metrics: &Arc<Metrics>) -> Exporter {
+    let program = Program {
+        name: "farmhand",
+        version: env!("CARGO_PKG_VERSION"),
+        instance: farm.to_string(),
+    };
+    let metrics = Arc::clone(metrics);
+    Exporter::start(collector, program, move |what, number| {
+        metrics.spans(what, number);
+    })
 }
 
 fn run_owner(
@@ -328,6 +352,9 @@ impl Running {
         }
         if let Some(server) = self.server.take() {
             let _killed_with_the_process = tokio::time::timeout(patience, server).await;
+        }
+        if let Some(exporter) = self.exporter.take() {
+            exporter.end().await; // What the loop told last is sent too.
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::view::Theme;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use farmhand_client::FarmAddress;
-use farmhand_observe::LogArgs;
+use farmhand_observe::{LogArgs, TraceArgs};
 use farmhand_orchestrator::{Discover, Webhook};
 use farmhand_protocol::farm::Existing;
 use farmhand_protocol::{BatchId, Device, Frame, FrameSet, IdError, JobId, RenderSettings};
@@ -164,6 +164,8 @@ pub(crate) struct HostArgs {
     /// File with tokens of those who may only look: dashboards on a wall, Prometheus. Made as the token's.
     #[arg(long, value_name = "FILE", env = "FARMHAND_READ_TOKEN_FILE")]
     pub(crate) read_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) traces: TraceArgs,
     #[command(flatten)]
     pub(crate) logs: LogArgs,
 }
