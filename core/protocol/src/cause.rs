@@ -82,6 +82,12 @@ impl Cause {
             FailureKind::SettingsUnfit => said("the job's settings do not fit the scene")
                 .advise("see what the file has: farmhand inspect SCENE")
                 .advise("submit again with a scene, view layer, engine or samples that it has"),
+            FailureKind::BatchNotUnderstood => {
+                said("the node's agent is of another version and does not understand what the job asks")
+                    .advise(
+                        "bring farmhand-agent there to the version of the farm, which `farmhand info` prints",
+                    )
+            }
             FailureKind::UnsupportedVersion => said("the node has no Blender that can read this scene")
                 .advise("add that Blender to a node")
                 .advise("render with an older one all the same: farmhand submit --allow-older-blender"),

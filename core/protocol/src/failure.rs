@@ -54,6 +54,8 @@ pub enum FailureKind {
     UnsupportedOutput,
     /// The job's settings name a scene, view layer or engine that is not there, or samples that it cannot take.
     SettingsUnfit,
+    /// The node's agent does not understand the batch: it is of another version than the orchestrator.
+    BatchNotUnderstood,
     /// The node has no Blender that can read this scene.
     UnsupportedVersion,
     /// The node lacks the device that was asked for.
@@ -102,7 +104,7 @@ pub enum Blame {
 
 impl FailureKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SceneUnreadable,
         Self::NoCamera,
         Self::MissingFiles,
@@ -111,6 +113,7 @@ impl FailureKind {
         Self::UnknownRenderEngine,
         Self::UnsupportedOutput,
         Self::SettingsUnfit,
+        Self::BatchNotUnderstood,
         Self::UnsupportedVersion,
         Self::DeviceMissing,
         Self::DenoiserMissing,
@@ -139,7 +142,8 @@ impl FailureKind {
             | Self::UnknownRenderEngine
             | Self::UnsupportedOutput
             | Self::SettingsUnfit => Blame::Scene,
-            Self::UnsupportedVersion
+            Self::BatchNotUnderstood
+            | Self::UnsupportedVersion
             | Self::SharedPathMissing
             | Self::DeviceMissing
             | Self::DenoiserMissing

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use farmhand_engine::Report;
-use farmhand_observe::Kind;
 use farmhand_protocol::agent::StartBatch;
 use farmhand_protocol::{BatchId, BlobHash, Failure, FailureKind, Problem};
 use tokio::sync::mpsc;
@@ -12,7 +11,6 @@ use super::{Call, Link, Order};
 use crate::agent::CallError;
 use crate::blobs::SceneError;
 use crate::metrics::Way;
-use crate::spans::About;
 use crate::upload::{Travelled, UploadError, bring_blobs, bring_scene};
 
 impl Link {
@@ -32,9 +30,7 @@ impl Link {
             return Ok(());
         }
         let means = &self.means;
-        let stage = means.tracer.stage(self.about(start), "bring scene", Kind::Client);
-        let travelled = bring_scene(&self.agent, &means.blobs, &means.homes, start.scene).await;
-        let travelled = stage.ended(travelled)?;
+        let travelled = bring_scene(&self.agent, &means.blobs, &means.homes, start.scene).await?;
         self.count(travelled);
         if travelled != Travelled::default() {
             let Travelled { sent, pulled } = travelled;
@@ -44,15 +40,6 @@ impl Link {
         self.state().scenes.insert(start.scene);
         means.homes.add(start.scene, self.agent.address());
         Ok(())
-    }
-
-    fn about(&self, start: &StartBatch) -> About {
-        About {
-            job: start.job,
-            batch: start.batch,
-            frame: None,
-            node: self.state().node,
-        }
     }
 
     fn count(&self, travelled: Travelled) {
@@ -83,10 +70,7 @@ impl Link {
         if order.wanted.is_cancelled() {
             return;
         }
-        let tracer = &self.means.tracer;
-        let stage = tracer.stage(self.about(&order.start), "dispatch", Kind::Client);
-        let trace = tracer.of_batch(order.start.job, batch);
-        let refused = match stage.ended(self.agent.start(&order.start, trace).await) {
+        let refused = match self.agent.start(&order.start).await {
             Ok(()) => return self.report(Report::BatchAccepted(batch)).await,
             Err(CallError::Refused(problem)) if problem.status < 500 || problem.status == 503 => problem,
             Err(error) => {
@@ -128,8 +112,12 @@ impl Link {
     }
 }
 
-/// The kind of failure that a refusal stands for: refusals are named as failures are, with dashes.
+/// The kind of failure that a refusal stands for: refusals are named as failures are, with dashes. A body that the
+/// agent cannot read will not be read the next time either.
 fn kind_of(problem: &Problem) -> FailureKind {
+    if problem.kind == "bad-body" {
+        return FailureKind::BatchNotUnderstood;
+    }
     let name = serde_json::Value::String(problem.kind.replace('-', "_"));
     serde_json::from_value(name).unwrap_or(FailureKind::Other)
 }

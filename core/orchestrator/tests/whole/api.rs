@@ -216,7 +216,9 @@ async fn with_a_token_every_call_but_health_asks_for_it_and_without_one_only_loo
     let mut closed = config();
     closed.tokens = Some(farmhand_http::Tokens::from_value("T", "0123456789abcdef").unwrap());
     let running = start(closed).await.unwrap();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = reqwest::Client::builder().no_proxy()
+        .build()
+        .unwrap();
     let status = async |path: &str, token: Option<&str>| {
         let request = http.get(format!("http://{}{path}", running.address()));
         let request = match token {
@@ -339,4 +341,31 @@ async fn why_answers_for_a_job_a_frame_a_batch_and_a_node() {
         let status = farm.http.get(farm.url(&unknown)).send().await.unwrap().status();
         assert_eq!(status, StatusCode::NOT_FOUND, "{unknown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_understand_a_job_gets_nothing_more_of_it_and_says_why() {
+    let (strange, strange_address) = FakeAgent::start().await;
+    strange.state().is_of_another_version = true;
+    let (_agent, address) = FakeAgent::start().await;
+    let farm = Farm::start(&[&strange_address, &address]).await;
+    let job = farm.submit("castle", "1-40").await;
+    assert_eq!(farm.end_of(&job).await, JobState::Completed);
+    let detail = farm.job(&job).await;
+    let refused = detail
+        .batches
+        .iter()
+        .filter(|batch| batch.node == strange.id())
+        .count();
+    assert_eq!(refused, 1, "it is asked once: {:#?}", detail.batches);
+
+    // Where there is no other node, the job has an end too.
+    let alone = Farm::start(&[&strange_address]).await;
+    let job = alone.submit("tower", "1-3").await;
+    assert_eq!(alone.end_of(&job).await, JobState::Failed);
+    let why: Why = alone.get(&format!("/v1/jobs/{job}/why")).await;
+    let cause = &why.causes[0];
+    assert!(cause.title.contains("of another version"), "{cause:?}");
+    assert_eq!(cause.evidence.as_deref(), Some("unknown field `settings.colour`"));
+    assert!(cause.advice[0].contains("farmhand-agent"), "{cause:?}");
 }

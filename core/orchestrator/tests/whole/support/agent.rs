@@ -53,6 +53,8 @@ pub(crate) struct AgentState {
     pub(crate) frame_time: Duration,
     /// Render nothing until this is false.
     pub(crate) is_held: bool,
+    /// Find something unknown in every batch.
+    pub(crate) is_of_another_version: bool,
 }
 
 /// An agent's listener and everything that came through it.
@@ -272,6 +274,10 @@ async fn start(State(agent): State<FakeAgent>, Json(start): Json<StartBatch>) ->
     };
     {
         let mut state = agent.state();
+        if state.is_of_another_version {
+            let said = "unknown field `settings.colour`";
+            return Reject::new(StatusCode::BAD_REQUEST, "bad-body", said).into_response();
+        }
         if state.batches.contains_key(&key) {
             return StatusCode::ACCEPTED.into_response();
         }
