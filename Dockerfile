@@ -62,9 +62,15 @@ USER farmhand
 
 
 FROM base AS orchestrator
+USER root
+# Whom https webhooks are believed by.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY assets/containers/prepare-volumes /usr/local/bin/
 COPY --from=build /out/farmhand /usr/local/bin/
 ENV FARMHAND_DATA=/data FARMHAND_OUTPUT=/output FARMHAND_LISTEN=0.0.0.0:4000
+USER farmhand
 WORKDIR /scenes
 VOLUME /data
 EXPOSE 4000

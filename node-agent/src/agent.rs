@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use farmhand_http::{Access, EventLog, ListenError, bind, serve};
-use farmhand_observe::{Exporter, Program, Spans};
+use farmhand_http::{Access, EventLog, ListenError, Open, bind, serve};
 use farmhand_protocol::agent::{AgentEvent, BatchPhase, Joining, NodeInfo};
-use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, NodeId, PROTOCOL, SpanContext};
+use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, NodeId, PROTOCOL};
+use farmhand_tls::Role;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,8 +23,7 @@ use crate::durable;
 use crate::engines::{self, Engine, NO_ENGINE};
 use crate::hardware::Gauge;
 use crate::local::LocalJobs;
-use crate::metrics::Metrics;
-use crate::stages::Traced;
+use crate::membership::{JoinFarmError, Membership};
 use crate::store::{Blobs, Scenes, Spool};
 use crate::{Config, announce, http, join, slot};
 
@@ -40,6 +39,7 @@ const KEPT_FOR_FIRST_FRAMES: Duration = Duration::from_mins(1);
 pub struct Agent {
     pub(crate) config: Config,
     pub(crate) folder: DataFolder,
+    pub(crate) membership: Membership,
     pub(crate) driver: PathBuf,
     pub(crate) spawner: Spawner,
     /// The preferred Blender, asked what it is and not needed yet.
@@ -60,20 +60,17 @@ pub struct Agent {
     pub(crate) stopping: CancellationToken,
     /// Lets no frame go on once cancelled.
     pub(crate) killing: CancellationToken,
-    pub(crate) metrics: Metrics,
-    spans: Spans,
+    pub(crate) metrics: crate::metrics::Metrics,
     batches: Mutex<Batches>,
     live: Mutex<HashMap<BatchKey, Live>>,
     joining: Mutex<Option<Joining>>,
 }
 
 /// What a batch that has not ended needs besides its state.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Live {
     pub(crate) log: Arc<Log>,
     pub(crate) stop: CancellationToken,
-    /// Its span, where its caller keeps a trace.
-    trace: Option<SpanContext>,
 }
 
 /// The Blenders of the node, as far as they are known.
@@ -91,6 +88,9 @@ pub enum StartAgentError {
     /// Its data folder cannot be used.
     #[error(transparent)]
     DataFolder(#[from] DataFolderError),
+    /// It belongs to no farm.
+    #[error(transparent)]
+    Join(#[from] JoinFarmError),
     /// Its address cannot be used.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -113,20 +113,21 @@ pub enum StartAgentError {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What it speaks there: `http` or `https`.
+    pub scheme: &'static str,
     agent: Arc<Agent>,
     slots: Vec<JoinHandle<()>>,
     server: JoinHandle<io::Result<()>>,
     server_stop: CancellationToken,
-    exporter: Exporter,
 }
 
 impl Agent {
     /// Starts an agent on the current Tokio runtime. It listens when this returns; its Blenders are probed
-    /// behind that.
+    /// behind that. With a join token that it has not used it joins first, and waits for the farm if need be.
     ///
     /// # Errors
     /// When the data folder or the address cannot be used.
-    pub async fn start(config: Config) -> Result<Running, StartAgentError> {
+    pub async fn start(mut config: Config) -> Result<Running, StartAgentError> {
         if config.slots == 0 {
             return Err(StartAgentError::Setting("a node has at least 1 slot".to_owned()));
         }
@@ -135,22 +136,22 @@ impl Agent {
             return Err(StartAgentError::Setting(said));
         }
         let folder = DataFolder::open(&config.data)?;
+        let membership = Membership::establish(&config, folder.path()).await?;
+        config.tokens.clone_from(&membership.tokens);
+        let (scheme, identity) = (membership.scheme(), membership.presented.clone());
         let listener = bind(config.listen, config.tokens.is_some()).await?;
         let address = listener.local_addr().map_err(|source| ListenError::Bind {
             address: config.listen,
             source,
         })?;
-        let metrics = Metrics::default();
-        let program = Program {
-            name: "farmhand-agent",
-            version: env!("CARGO_PKG_VERSION"),
-            instance: folder.id().to_string(),
-        };
-        let exporter = Exporter::start(config.collector.as_ref(), program, metrics.count_spans());
-        let agent = Arc::new(Self::open(config, folder, metrics, exporter.spans())?);
+        let agent = Arc::new(Self::open(config, folder, membership)?);
         let settings = &agent.config;
-        let access = Access::new(settings.tokens.clone(), settings.open_seed, settings.limits)
-            .and_for_looking(settings.read_tokens.clone());
+        let open = Open {
+            seed: settings.open_seed,
+            join: false,
+        };
+        let (own, looking) = (settings.tokens.clone(), settings.read_tokens.clone());
+        let access = Access::new(own, looking, open, settings.limits);
         let router = http::router(Arc::clone(&agent), access);
         let server_stop = CancellationToken::new();
         let stop = server_stop.clone();
@@ -158,6 +159,7 @@ impl Agent {
         let server = tokio::spawn(async move {
             serve(
                 listener,
+                identity,
                 router,
                 stop.cancelled_owned(),
                 Duration::from_millis(300),
@@ -166,6 +168,10 @@ impl Agent {
         });
         tokio::spawn(probe_engines(Arc::clone(&agent)));
         tokio::spawn(beat(Arc::clone(&agent)));
+        for tokens in [&settings.tokens, &settings.read_tokens].into_iter().flatten() {
+            let stop = server_stop.clone();
+            tokio::spawn(stop.run_until_cancelled_owned(tokens.clone().keep_fresh()));
+        }
         if let Some(farm) = agent.config.join.clone() {
             tokio::spawn(join::keep_joined(Arc::clone(&agent), farm, address));
         }
@@ -177,20 +183,15 @@ impl Agent {
             .collect();
         Ok(Running {
             address,
+            scheme,
             agent,
             slots,
             server,
             server_stop,
-            exporter,
         })
     }
 
-    fn open(
-        config: Config,
-        folder: DataFolder,
-        metrics: Metrics,
-        spans: Spans,
-    ) -> Result<Self, StartAgentError> {
+    fn open(config: Config, folder: DataFolder, membership: Membership) -> Result<Self, StartAgentError> {
         let store = |what| move |source| StartAgentError::Store { what, source };
         let data = folder.path().to_owned();
         let driver = data.join("driver.py");
@@ -222,9 +223,9 @@ impl Agent {
             joining: Mutex::default(),
             stopping: CancellationToken::new(),
             killing: CancellationToken::new(),
-            metrics,
-            spans,
-            peers: crate::pull::client(),
+            metrics: crate::metrics::Metrics::default(),
+            peers: crate::pull::client(&membership.trust(Role::Node)),
+            membership,
             scenes: Arc::new(scenes),
             memory_of_a_slot: config.memory_of_a_slot(),
             config,
@@ -347,23 +348,12 @@ impl Agent {
 
     /// What a batch that has not ended needs; made when it is first asked for.
     pub(crate) fn live_of(&self, key: BatchKey) -> Live {
-        self.live().entry(key).or_default().clone()
-    }
-
-    /// A batch that has just been accepted is part of its caller's trace.
-    pub(crate) fn trace(&self, key: BatchKey, span: SpanContext) {
-        if self.spans.are_wanted() {
-            self.live().entry(key).or_default().trace = Some(span);
-        }
-    }
-
-    /// What a batch's frames are part of.
-    pub(crate) fn traced(&self, live: &Live) -> Traced<'_> {
-        Traced {
-            spans: &self.spans,
-            batch: live.trace,
-            node: self.folder.id(),
-        }
+        let mut live = self.live();
+        let entry = live.entry(key).or_insert_with(|| Live {
+            log: Arc::default(),
+            stop: CancellationToken::new(),
+        });
+        entry.clone()
     }
 
     /// The log of a batch that has not ended.
@@ -507,6 +497,5 @@ impl Running {
         self.agent.killing.cancel();
         self.server_stop.cancel();
         let _ended = self.server.await;
-        self.exporter.end().await;
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use farmhand_http::{FarmAddress, Limits, Tokens};
-use farmhand_observe::Collector;
+use farmhand_tls::JoinToken;
 
 use crate::engines::EnginePath;
 use crate::join::Advertised;
@@ -52,14 +52,18 @@ pub struct Config {
     pub open_seed: bool,
     /// How often one address may call.
     pub limits: Limits,
+    /// What lets this agent join a farm that speaks https for the first time.
+    pub join_token: Option<JoinToken>,
+    /// The certificate of the farm's authority, where it did not come with a join token.
+    pub authority: Option<PathBuf>,
+    /// Certificate and key to serve https with, where they did not come with a join token.
+    pub certificate: Option<(PathBuf, PathBuf)>,
     /// The orchestrator to register at.
     pub join: Option<FarmAddress>,
     /// Where that orchestrator reaches this agent, instead of the address from which this agent reaches it.
     pub advertise: Option<Advertised>,
     /// Whether to announce itself on the local network by multicast DNS.
     pub mdns: bool,
-    /// What is told of the stages of frames whose caller keeps a trace of them.
-    pub collector: Option<Collector>,
     /// How long a frame may go on without any sign of Blender where its job does not say.
     pub frame_timeout: Duration,
     /// How long a warm Blender may idle.
@@ -90,10 +94,12 @@ impl Config {
             read_tokens: None,
             open_seed: false,
             limits: Limits::default(),
+            join_token: None,
+            authority: None,
+            certificate: None,
             join: None,
             advertise: None,
             mdns: false,
-            collector: None,
             frame_timeout: Duration::from_mins(30),
             idle: Duration::from_mins(10),
             grace: Duration::from_secs(8),

@@ -3,7 +3,6 @@
 //!
 //! The only part of an agent that knows an orchestrator. Must not know batches or frames.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,10 +10,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use farmhand_http::FarmAddress;
+use farmhand_http::{FarmAddress, TOKENS_HEADER, cause_of, client};
 use farmhand_protocol::agent::Joining;
 use farmhand_protocol::farm::{AddNode, NodeState, NodeView, Page};
 use farmhand_protocol::{NodeId, Problem};
+use farmhand_tls::{Role, Trust};
 use reqwest::{RequestBuilder, Response, Url};
 
 use crate::agent::Agent;
@@ -51,7 +51,10 @@ impl FromStr for Advertised {
     fn from_str(text: &str) -> Result<Self, AdvertisedError> {
         let error = || AdvertisedError(text.chars().take(120).collect());
         let place = text.trim();
-        let place = place.strip_prefix("http://").unwrap_or(place);
+        let place = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| place.strip_prefix(scheme))
+            .unwrap_or(place);
         let place = place.strip_suffix('/').unwrap_or(place);
         // `Url` drops port 80, so that it is read here.
         let port = match place.rsplit_once(':') {
@@ -73,8 +76,8 @@ impl FromStr for Advertised {
 }
 
 impl Advertised {
-    fn with_port(&self, listened_on: u16) -> String {
-        format!("http://{}:{}", self.host, self.port.unwrap_or(listened_on))
+    fn with_port(&self, scheme: &str, listened_on: u16) -> String {
+        format!("{scheme}://{}:{}", self.host, self.port.unwrap_or(listened_on))
     }
 }
 
@@ -122,7 +125,9 @@ impl fmt::Display for NotJoined {
 /// Registers the agent, and goes on seeing to it that it is, until the agent stops.
 pub(crate) async fn keep_joined(agent: Arc<Agent>, farm: FarmAddress, listening: SocketAddr) {
     let mut task = Join {
-        http: http_client(),
+        http: http_client(&agent.membership.trust(Role::Farm)),
+        tokens_of_farm: None,
+        complaint: None,
         id: agent.folder.id(),
         told: None,
         farm,
@@ -141,6 +146,10 @@ struct Join {
     listening: SocketAddr,
     /// Since when the orchestrator has known this address and not reached us.
     told: Option<(String, Instant)>,
+    /// Which tokens the farm has, as it said last.
+    tokens_of_farm: Option<String>,
+    /// Why no certificate could be had, so that it is said once.
+    complaint: Option<String>,
 }
 
 impl Join {
@@ -149,13 +158,29 @@ impl Join {
             let looked = self.look().await;
             let pause = if looked.is_ok() { HEARTBEAT } else { KNOCK };
             self.tell(looked);
+            self.stay_member().await;
             tokio::time::sleep(pause).await;
         }
     }
 
+    /// Renews the certificate in time, and takes over tokens that the farm has changed.
+    async fn stay_member(&mut self) {
+        let membership = &self.agent.membership;
+        if !membership.is_stale(self.tokens_of_farm.as_deref()) {
+            return;
+        }
+        let name = &self.agent.config.name;
+        let failed = membership.renew(&self.http, &self.farm, name).await.err();
+        if let Some(reason) = failed.as_ref().filter(|_| failed != self.complaint) {
+            tracing::error!(reason, "this agent's certificate and tokens cannot be renewed");
+        }
+        self.complaint = failed;
+    }
+
     /// One look: are we known there and reached? If not, says where we are. The address where we are reached.
     async fn look(&mut self) -> Result<String, NotJoined> {
-        let known = self.nodes("name", &self.agent.config.name).await?;
+        let name = self.agent.config.name.clone();
+        let known = self.nodes("name", &name).await?;
         let me = known.into_iter().find(|node| node.id == Some(self.id));
         let reached = me.filter(|me| !matches!(me.state, NodeState::Lost | NodeState::Connecting));
         if let Some(me) = reached {
@@ -197,7 +222,7 @@ impl Join {
     }
 
     /// The nodes that have this in their name or address.
-    async fn nodes(&self, field: &str, part: &str) -> Result<Vec<NodeView>, NotJoined> {
+    async fn nodes(&mut self, field: &str, part: &str) -> Result<Vec<NodeView>, NotJoined> {
         let mut nodes = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -207,7 +232,7 @@ impl Join {
                 None => request,
             };
             let page = self.answered(request).await?.json::<Page<NodeView>>().await;
-            let page = page.map_err(|error| NotJoined::Unreachable(innermost(&error)))?;
+            let page = page.map_err(|error| NotJoined::Unreachable(cause_of(&error)))?;
             nodes.extend(page.items);
             cursor = page.next;
             if cursor.is_none() {
@@ -216,7 +241,7 @@ impl Join {
         }
     }
 
-    async fn answered(&self, request: RequestBuilder) -> Result<Response, NotJoined> {
+    async fn answered(&mut self, request: RequestBuilder) -> Result<Response, NotJoined> {
         let request = match &self.agent.config.tokens {
             Some(tokens) => request.bearer_auth(tokens.first()),
             None => request,
@@ -224,9 +249,12 @@ impl Join {
         let response = request
             .send()
             .await
-            .map_err(|error| NotJoined::Unreachable(innermost(&error)))?;
+            .map_err(|error| NotJoined::Unreachable(cause_of(&error)))?;
         let status = response.status();
         if status.is_success() {
+            let mark = response.headers().get(TOKENS_HEADER);
+            let mark = mark.and_then(|mark| mark.to_str().ok()).map(str::to_owned);
+            self.tokens_of_farm = mark.or(self.tokens_of_farm.take());
             return Ok(response);
         }
         let problem = response.json::<Problem>().await;
@@ -242,13 +270,14 @@ impl Join {
     async fn own_address(&self) -> io::Result<String> {
         let port = self.listening.port();
         if let Some(advertised) = &self.agent.config.advertise {
-            return Ok(advertised.with_port(port));
+            return Ok(advertised.with_port(self.agent.membership.scheme(), port));
         }
         let ip = match self.listening.ip() {
             any if any.is_unspecified() => self.address_towards_farm(any).await?,
             ip => ip,
         };
-        Ok(format!("http://{}", SocketAddr::new(ip, port)))
+        let scheme = self.agent.membership.scheme();
+        Ok(format!("{scheme}://{}", SocketAddr::new(ip, port)))
     }
 
     /// The address of the interface by which this machine reaches the orchestrator.
@@ -310,22 +339,12 @@ impl Join {
     }
 }
 
-/// No proxy: a farm is on our own network.
-fn http_client() -> reqwest::Client {
-    reqwest::Client::builder()
+fn http_client(trust: &Trust) -> reqwest::Client {
+    client(trust)
         .connect_timeout(Duration::from_secs(3))
         .timeout(PATIENCE)
-        .no_proxy()
         .build()
-        .expect("a client without TLS and with fixed options can always be built")
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+        .expect("a client with fixed options can always be built")
 }
 
 #[cfg(test)]
@@ -341,18 +360,15 @@ mod tests {
             ("[fd00::3]:3001", "http://[fd00::3]:3001"),
             ("[fd00::3]", "http://[fd00::3]:3000"),
         ] {
-            assert_eq!(text.parse::<Advertised>().unwrap().with_port(3000), address);
+            assert_eq!(
+                text.parse::<Advertised>().unwrap().with_port("http", 3000),
+                address
+            );
         }
+        let encrypted: Advertised = "https://render-3:3001/".parse().unwrap();
+        assert_eq!(encrypted.with_port("https", 3000), "https://render-3:3001");
         for text in [
-            "",
-            "http://",
-            "https://a",
-            "a:0",
-            "a:x",
-            "a/b",
-            "user@a",
-            "a?b",
-            "a b",
+            "", "http://", "https://", "a:0", "a:x", "a/b", "user@a", "a?b", "a b",
         ] {
             let error = text.parse::<Advertised>().unwrap_err().to_string();
             assert!(error.contains("http://HOST:PORT"), "{text:?}: {error}");

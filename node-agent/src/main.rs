@@ -11,7 +11,8 @@ use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
 use farmhand_agent::{Advertised, Agent, Config, PathMap, default_data_folder, default_name};
 use farmhand_http::{FarmAddress, Limits, Tokens};
-use farmhand_observe::{LogArgs, TraceArgs};
+use farmhand_observe::LogArgs;
+use farmhand_tls::JoinToken;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Lets a Farmhand orchestrator render with this machine's Blender.
@@ -34,6 +35,7 @@ Examples:
   farmhand-agent                                     this machine only, port 3001
   farmhand-agent --listen 0.0.0.0:3001 --token-file /etc/farmhand/token
   farmhand-agent --listen 0.0.0.0:3001 --token-file /etc/farmhand/token --join http://10.0.0.1:4000
+  farmhand-agent --listen 0.0.0.0:3001 --join https://10.0.0.1:4000 --join-token-file join-token
   farmhand-agent --blender /opt/blender-4.2/blender --blender python:/opt/bpy/bin/python
   farmhand-agent setup                               gets an official Blender from PyPI (Python 3.11)
   curl -d '{\"from\": 1, \"to\": 5}' http://127.0.0.1:3001/job     renders without an orchestrator";
@@ -119,6 +121,30 @@ struct Run {
     #[arg(long, env = "FARMHAND_JOIN", value_name = "URL")]
     join: Option<FarmAddress>,
 
+    /// File with a join token, as `farmhand ca token` prints it: with it alone an agent joins a farm that speaks https
+    ///
+    /// It is used once. The certificate and the farm's token that come for it are kept in the data folder, and renewed
+    /// from there.
+    #[arg(
+        long,
+        env = "FARMHAND_JOIN_TOKEN_FILE",
+        value_name = "FILE",
+        requires = "join"
+    )]
+    join_token_file: Option<PathBuf>,
+
+    /// The farm's CA certificate, for an agent that did not join by a join token
+    #[arg(long, env = "FARMHAND_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Certificate to serve https with, as `farmhand ca issue` makes it, for an agent that did not join by a join token
+    #[arg(long, env = "FARMHAND_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Key of that certificate
+    #[arg(long, env = "FARMHAND_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
     /// Where that orchestrator reaches this agent: `http://host:3001`, or a host alone
     /// [default: the address from which this machine reaches it, and the port listened on]
     #[arg(long, env = "FARMHAND_ADVERTISE", value_name = "URL", requires = "join")]
@@ -162,9 +188,6 @@ struct Run {
     /// Seconds that running frames get to end when the agent is told to stop
     #[arg(long, env = "FARMHAND_GRACE", default_value_t = 8, value_name = "SECONDS")]
     grace: u64,
-
-    #[command(flatten)]
-    traces: TraceArgs,
 
     #[command(flatten)]
     logs: LogArgs,
@@ -230,6 +253,7 @@ fn config(run: Run) -> Result<Config> {
             "--read-token-file is for an agent that has a token too: name it with --token-file"
         ));
     }
+    let join_token = run.join_token_file.as_deref().map(join_token).transpose()?;
     let defaults = Config::new(data);
     Ok(Config {
         listen: run.listen,
@@ -244,10 +268,12 @@ fn config(run: Run) -> Result<Config> {
         tokens,
         read_tokens,
         open_seed: run.open_seed,
+        join_token,
+        authority: run.ca,
+        certificate: run.tls_cert.zip(run.tls_key),
         join: run.join,
         advertise: run.advertise,
         mdns: run.mdns,
-        collector: run.traces.otlp,
         limits: Limits {
             seed: run.limit_seed,
             api: run.limit_api,
@@ -261,15 +287,28 @@ fn config(run: Run) -> Result<Config> {
     })
 }
 
+fn join_token(file: &Path) -> Result<JoinToken> {
+    let text = std::fs::read_to_string(file)
+        .wrap_err_with(|| format!("cannot read the join token {}", file.display()))?;
+    text.parse()
+        .map_err(|error| eyre!("{} holds {error}", file.display()))
+}
+
 async fn run(config: Config, logs: &LogArgs) -> Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let logs = farmhand_observe::start(logs, &config.data.join("logs"), "agent", true)?;
     let data = config.data.clone();
-    let running = Agent::start(config).await?;
+    let running = tokio::select! {
+        running = Agent::start(config) => running?,
+        // It may wait for its farm.
+        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+    };
     logs.every_line("node", &running.node_id().to_string());
     tracing::info!(
-        "listening on http://{}, data in {}",
+        "listening on {}://{}, data in {}",
+        running.scheme,
         running.address,
         data.display()
     );

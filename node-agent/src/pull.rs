@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use farmhand_http::Part;
+use farmhand_http::{Part, cause_of};
 use farmhand_protocol::BlobHash;
 use farmhand_protocol::agent::{BlobsPulled, PullBlobs};
+use farmhand_tls::Trust;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use reqwest::StatusCode;
 use reqwest::header;
@@ -64,7 +65,9 @@ async fn from_one(agent: &Arc<Agent>, source: &str, hash: BlobHash, from: u64) -
         request = request.bearer_auth(tokens.first());
     }
     let answered = tokio::time::timeout(PATIENCE, request.send()).await;
-    let response = answered.map_err(|_| "no answer".to_owned())?.map_err(words)?;
+    let response = answered
+        .map_err(|_| "no answer".to_owned())?
+        .map_err(|error| cause_of(&error))?;
     let from = match response.status() {
         StatusCode::OK => 0,
         StatusCode::PARTIAL_CONTENT => from,
@@ -98,13 +101,12 @@ fn not_silent<E: std::fmt::Display>(
     })
 }
 
-/// A client for other nodes. No proxy: a farm is on our own network.
-pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder()
+/// A client for other nodes.
+pub(crate) fn client(trust: &Trust) -> reqwest::Client {
+    farmhand_http::client(trust)
         .connect_timeout(Duration::from_secs(2))
-        .no_proxy()
         .build()
-        .expect("a client without TLS and with fixed options can always be built")
+        .expect("a client with fixed options can always be built")
 }
 
 fn words(error: impl std::fmt::Display) -> String {

@@ -11,7 +11,6 @@ use tracing::Instrument;
 
 use crate::agent::{Agent, Live};
 use crate::blender::{Loaded, NoFrame, Rendered, Sign, Warm, Watch};
-use crate::stages::Stages;
 use crate::store::LaidOut;
 use crate::{engines, hardware, picture};
 
@@ -89,26 +88,18 @@ impl Slot<'_> {
         };
         let live = self.agent.live_of(key);
         let work = Work { key, request, live };
-        let traced = self.agent.traced(&work.live);
         let mut loaded = None;
         while !self.agent.stopping.is_cancelled()
             && let Some(frame) = self.take_frame()
         {
             work.live.log.push(&frame_mark(frame));
-            let mut stages = Stages::new(traced, request, frame);
-            if loaded.is_none() {
-                stages.begin("prepare scene");
-            }
             let found = tokio::select! {
                 found = self.loaded(&work, &mut loaded) => found.map_err(NoFrame::Failed),
                 () = work.live.stop.cancelled() => Err(NoFrame::Cancelled),
                 () = self.agent.killing.cancelled() => Err(NoFrame::Cancelled),
             };
             let rendered = match found {
-                Ok(wanted) => {
-                    stages.end();
-                    self.frame(&work, &wanted, frame, &mut stages).await
-                }
+                Ok(wanted) => self.frame(&work, &wanted, frame).await,
                 Err(no_frame) => Err(no_frame),
             };
             let rendered = match rendered {
@@ -132,7 +123,6 @@ impl Slot<'_> {
                     }
                 }
                 Err(NoFrame::Failed(failure)) => {
-                    stages.fail(&failure);
                     tracing::warn!(frame = frame.get(), kind = ?failure.kind, "{}", failure.message);
                     let said = format!("--- frame {frame} failed: {} ---", failure.message);
                     work.live.log.push(&said);
@@ -187,7 +177,6 @@ impl Slot<'_> {
         work: &Work<'_>,
         wanted: &Loaded,
         frame: Frame,
-        stages: &mut Stages<'_>,
     ) -> Result<FinishedFrame, NoFrame> {
         let agent = Arc::clone(self.agent);
         self.has_space(work).await?;
@@ -203,14 +192,13 @@ impl Slot<'_> {
             kill: &agent.killing,
             log: &work.live.log,
         };
-        let mut teller = Teller::new(&agent, self.number, work.key, frame, stages);
+        let mut teller = Teller::new(&agent, self.number, work.key, frame);
         let rendered = self
             .warm
             .render(wanted, frame, &folder, &watch, |sign| teller.hear(sign))
             .await?;
-        stages.begin("verify");
         let result = tokio::task::spawn_blocking(move || collect(&folder, &rendered)).await;
-        let result = result
+        result
             .map_err(|error| Failure::new(FailureKind::DriverError, error.to_string()))
             .and_then(|collected| collected)
             .map_err(|failure| {
@@ -222,9 +210,7 @@ impl Slot<'_> {
                     failure
                 };
                 NoFrame::Failed(failure.with_log(work.live.log.end()))
-            })?;
-        stages.end();
-        Ok(result)
+            })
     }
 }
 
@@ -257,9 +243,8 @@ impl Slot<'_> {
 }
 
 /// Tells a slot's progress to whoever reads the events.
-struct Teller<'a, 's> {
+struct Teller<'a> {
     agent: &'a Agent,
-    stages: &'a mut Stages<'s>,
     slot: u32,
     progress: Progress,
     began: Instant,
@@ -268,8 +253,8 @@ struct Teller<'a, 's> {
     told: Option<Instant>,
 }
 
-impl<'a, 's> Teller<'a, 's> {
-    fn new(agent: &'a Agent, slot: u32, key: BatchKey, frame: Frame, stages: &'a mut Stages<'s>) -> Self {
+impl<'a> Teller<'a> {
+    fn new(agent: &'a Agent, slot: u32, key: BatchKey, frame: Frame) -> Self {
         let progress = Progress {
             slot,
             key,
@@ -283,7 +268,6 @@ impl<'a, 's> Teller<'a, 's> {
         };
         Self {
             agent,
-            stages,
             slot,
             progress,
             began: Instant::now(),
@@ -301,17 +285,12 @@ impl<'a, 's> Teller<'a, 's> {
         let changed = self.progress.doing != doing;
         doing.clone_into(&mut self.progress.doing);
         match sign {
-            Sign::StartingBlender => {
-                self.stages.begin("start blender");
-                self.agent.metrics.blender_started();
-            }
+            Sign::StartingBlender => self.agent.metrics.blender_started(),
             Sign::LoadingScene => {
                 self.is_warm = false;
-                self.stages.begin("load scene");
                 self.agent.metrics.scene_loaded();
             }
             Sign::Started => {
-                self.stages.begin("render");
                 self.agent.metrics.frame_began(self.is_warm);
                 self.began = Instant::now();
                 if let Some(frame) = self.progress.frame {

@@ -28,7 +28,9 @@ impl Node {
         })
         .await
         .unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = farmhand_http::client(&farmhand_tls::Trust::Nobody)
+            .build()
+            .unwrap();
         let url = format!("http://{}/openapi.json", running.address);
         let document = http.get(url).send().await.unwrap().json().await.unwrap();
         Self {

@@ -54,7 +54,9 @@ impl Node {
         let data = tempfile::tempdir().unwrap();
         let mut node = Self {
             running: None,
-            http: reqwest::Client::new(),
+            http: farmhand_http::client(&farmhand_tls::Trust::Nobody)
+                .build()
+                .unwrap(),
             farm: FarmId(uuid::Uuid::new_v4()),
             data,
         };

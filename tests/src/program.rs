@@ -151,7 +151,7 @@ pub fn free_port() -> u16 {
 /// # Panics
 /// Never.
 pub fn http() -> reqwest::Client {
-    reqwest::Client::builder()
+    farmhand_http::client(&farmhand_tls::Trust::Nobody)
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(30))
         .build()

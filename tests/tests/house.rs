@@ -6,9 +6,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// For each package of ours those that it may know.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("farmhand-protocol", &[]),
-    ("farmhand-http", &["farmhand-protocol"]),
+    ("farmhand-tls", &[]),
+    ("farmhand-http", &["farmhand-protocol", "farmhand-tls"]),
     ("farmhand-blend", &[]),
     ("farmhand-engine", &["farmhand-protocol"]),
     (
@@ -17,11 +18,14 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "farmhand-contract",
             "farmhand-engine",
             "farmhand-http",
-            "farmhand-observe",
             "farmhand-protocol",
+            "farmhand-tls",
         ],
     ),
-    ("farmhand-client", &["farmhand-http", "farmhand-protocol"]),
+    (
+        "farmhand-client",
+        &["farmhand-http", "farmhand-protocol", "farmhand-tls"],
+    ),
     (
         "farmhand-agent",
         &[
@@ -30,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "farmhand-http",
             "farmhand-observe",
             "farmhand-protocol",
+            "farmhand-tls",
         ],
     ),
     (
@@ -42,9 +47,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "farmhand-observe",
             "farmhand-orchestrator",
             "farmhand-protocol",
+            "farmhand-tls",
         ],
     ),
-    ("farmhand-observe", &["farmhand-protocol"]),
+    ("farmhand-observe", &[]),
     // Tests only.
     ("farmhand-contract", &[]),
     ("farmhand-steps", &[]),

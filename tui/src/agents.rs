@@ -95,6 +95,9 @@ fn start(program: &Path, data: &Path, number: usize) -> Result<LocalAgent> {
         // Nobody else reaches them, and a token lying about must not keep us out.
         .env_remove("FARMHAND_TOKEN")
         .env_remove("FARMHAND_TOKEN_FILE")
+        .env_remove("FARMHAND_CA")
+        .env_remove("FARMHAND_TLS_CERT")
+        .env_remove("FARMHAND_TLS_KEY")
         .stdin(Stdio::null())
         .stdout(Stdio::from(log.try_clone().wrap_err("cannot share a log file")?))
         .stderr(Stdio::from(log))

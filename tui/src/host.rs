@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
+use farmhand_client::FarmAddress;
 use farmhand_http::{Limits, Tokens};
-use farmhand_observe::{Collector, LogArgs};
+use farmhand_observe::LogArgs;
 use farmhand_orchestrator::{Bounds, Config, Discover, Notify, Secret, Webhook};
 use farmhand_protocol::FarmId;
 use tokio::sync::oneshot;
@@ -40,11 +41,12 @@ pub(crate) struct HostPlan {
     pub(crate) open_seed: bool,
     pub(crate) limits: Limits,
     pub(crate) token: Option<Tokens>,
+    tls_names: Vec<String>,
+    allow_plain_agents: bool,
     read_token_file: Option<PathBuf>,
     webhooks: Vec<Webhook>,
     webhook_secret_file: Option<PathBuf>,
     on_event: Option<PathBuf>,
-    collector: Option<Collector>,
     /// With an absolute folder, if any.
     logs: LogArgs,
     token_file: Option<PathBuf>,
@@ -75,10 +77,11 @@ impl HostPlan {
                 seed: args.limit_seed.unwrap_or(Limits::SEED),
                 api: args.limit_api.unwrap_or(Limits::API),
             },
+            tls_names: args.tls_names,
+            allow_plain_agents: args.allow_plain_agents,
             webhooks: args.webhooks,
             webhook_secret_file: args.webhook_secret_file.as_deref().map(absolute).transpose()?,
             on_event: args.on_event.as_deref().map(found_program).transpose()?,
-            collector: args.traces.otlp,
             logs: LogArgs {
                 log_dir: args.logs.log_dir.as_deref().map(absolute).transpose()?,
                 ..args.logs
@@ -126,6 +129,9 @@ impl HostPlan {
         if let Some(file) = &self.read_token_file {
             add("--read-token-file", file.clone().into());
         }
+        for name in &self.tls_names {
+            add("--tls-name", name.into());
+        }
         for hook in &self.webhooks {
             add("--webhook", hook.to_string().into());
         }
@@ -134,9 +140,6 @@ impl HostPlan {
         }
         if let Some(program) = &self.on_event {
             add("--on-event", program.clone().into());
-        }
-        if let Some(collector) = &self.collector {
-            add("--otlp", collector.to_string().into());
         }
         if let Some(folder) = &self.logs.log_dir {
             add("--log-dir", folder.clone().into());
@@ -150,6 +153,9 @@ impl HostPlan {
         if self.open_seed {
             arguments.push("--open-seed".into());
         }
+        if self.allow_plain_agents {
+            arguments.push("--allow-plain-agents".into());
+        }
         arguments
     }
 }
@@ -158,6 +164,7 @@ impl HostPlan {
 #[derive(Debug)]
 pub(crate) struct Host {
     listening_on: SocketAddr,
+    https: bool,
     farm: FarmId,
     stop: Option<oneshot::Sender<()>>,
     ended: oneshot::Receiver<Result<()>>,
@@ -184,8 +191,13 @@ impl Host {
             })
             .wrap_err("cannot start a thread")?;
         match starting.await {
-            Ok((listening_on, farm)) => Ok(Self {
+            Ok(Started {
                 listening_on,
+                https,
+                farm,
+            }) => Ok(Self {
+                listening_on,
+                https,
                 farm,
                 stop: Some(stop),
                 ended,
@@ -202,6 +214,20 @@ impl Host {
     /// Where it listens.
     pub(crate) fn listening_on(&self) -> SocketAddr {
         self.listening_on
+    }
+
+    /// What it speaks there.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
+    /// Where this machine's programs reach it.
+    pub(crate) fn address(&self) -> Result<FarmAddress> {
+        let mut address = self.listening_on;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Ok(format!("{}://{address}", self.scheme()).parse()?)
     }
 
     /// Which farm it runs.
@@ -233,12 +259,15 @@ impl Host {
     }
 }
 
+/// What is known of an orchestrator once it listens.
+struct Started {
+    listening_on: SocketAddr,
+    https: bool,
+    farm: FarmId,
+}
+
 /// The orchestrator's thread from its start to its end.
-fn run(
-    plan: HostPlan,
-    started: oneshot::Sender<(SocketAddr, FarmId)>,
-    stop: oneshot::Receiver<()>,
-) -> Result<()> {
+fn run(plan: HostPlan, started: oneshot::Sender<Started>, stop: oneshot::Receiver<()>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("orchestrator")
@@ -247,7 +276,11 @@ fn run(
         .wrap_err("cannot start threads")?;
     runtime.block_on(async {
         let running = farmhand_orchestrator::start(config(plan)?).await?;
-        let _gave_up_waiting = started.send((running.address(), running.farm_id()));
+        let _gave_up_waiting = started.send(Started {
+            listening_on: running.address(),
+            https: running.is_https(),
+            farm: running.farm_id(),
+        });
         // Resolves when asked to, and when whoever could ask is gone.
         let _asked = stop.await;
         running.shutdown().await;
@@ -298,43 +331,15 @@ fn config(plan: HostPlan) -> Result<Config> {
             ..defaults.bounds
         },
         allow_output: plan.allow_output,
-        collector: plan.collector,
         nodes: plan.nodes,
         discover: plan.discover,
         tokens: plan.token,
         read_tokens,
+        tls_names: plan.tls_names,
+        allow_plain_agents: plan.allow_plain_agents,
         open_seed: plan.open_seed,
         limits: plan.limits,
         scene: Some(Box::pin(scene)),
         ..defaults
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_farm_that_is_handed_over_sends_its_spans_to_the_same_collector() {
-        let folder = PathBuf::from("/nowhere/farmhand");
-        let place = Place::new(Some(folder.clone())).unwrap();
-        let common = Common {
-            farm: None,
-            data: Some(folder),
-            token_file: None,
-        };
-        let args = HostArgs {
-            traces: farmhand_observe::TraceArgs {
-                otlp: Some("http://tempo:4318/otlp".parse().unwrap()),
-            },
-            ..HostArgs::default()
-        };
-        let plan = HostPlan::new(&common, &place, args).unwrap();
-        let arguments = plan.serve_arguments(plan.listen);
-        let flag = arguments
-            .iter()
-            .position(|argument| argument == "--otlp")
-            .unwrap();
-        assert_eq!(arguments[flag + 1], "http://tempo:4318/otlp");
-    }
 }

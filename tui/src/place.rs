@@ -6,6 +6,7 @@ use color_eyre::eyre::{Context, Result, eyre};
 use etcetera::BaseStrategy;
 use farmhand_client::{FarmAddress, FarmClient};
 use farmhand_http::Tokens;
+use farmhand_tls::{Anchor, AnchorError, Authority};
 use serde::Deserialize;
 
 use crate::cli::Common;
@@ -22,6 +23,8 @@ struct RunningOrchestrator {
     address: String,
     #[serde(default)]
     pid: Option<i32>,
+    #[serde(default)]
+    https: bool,
 }
 
 impl Place {
@@ -57,6 +60,12 @@ impl Place {
         self.data.join("token")
     }
 
+    /// The farm's authority, where it has one.
+    pub(crate) fn anchor(&self) -> Result<Option<Anchor>, AnchorError> {
+        let file = Authority::certificate_in(&self.data);
+        file.exists().then(|| Anchor::from_file(&file)).transpose()
+    }
+
     /// The orchestrator that holds the folder, as far as its note tells; it may have died since.
     pub(crate) fn noted_orchestrator(&self) -> Option<FarmAddress> {
         let text = std::fs::read(self.data.join("orchestrator.json")).ok()?;
@@ -67,12 +76,16 @@ impl Place {
             .address
             .replace("0.0.0.0", "127.0.0.1")
             .replace("[::]", "[::1]");
-        alive.then(|| address.parse().ok()).flatten()
+        let scheme = if note.https { "https" } else { "http" };
+        alive
+            .then(|| format!("{scheme}://{address}").parse().ok())
+            .flatten()
     }
 
     /// The orchestrator that holds the folder and answers.
     pub(crate) async fn running_orchestrator(&self, token: Option<&Tokens>) -> Option<FarmClient> {
-        let client = client(self.noted_orchestrator()?, token.cloned());
+        let anchor = self.anchor().ok().flatten();
+        let client = client(self.noted_orchestrator()?, token.cloned(), anchor);
         client.health().await.ok()?;
         Some(client)
     }
@@ -86,20 +99,36 @@ fn is_alive(pid: i32) -> bool {
 
 /// The farm that a verb asks.
 pub(crate) fn farm(common: &Common) -> Result<FarmClient> {
-    if let Some(address) = &common.farm {
-        return Ok(client(address.clone(), named_token(common)?));
-    }
     let place = Place::new(common.data.clone())?;
+    let anchor = anchor(common, &place)?;
+    if let Some(address) = &common.farm {
+        return Ok(client(address.clone(), named_token(common)?, anchor));
+    }
     let address = match place.noted_orchestrator() {
         Some(address) => address,
         None => default_farm(),
     };
-    Ok(client(address, own_token(common, &place)?))
+    Ok(client(address, own_token(common, &place)?, anchor))
 }
 
-/// A client that tells the farm who uses it.
-pub(crate) fn client(address: FarmAddress, token: Option<Tokens>) -> FarmClient {
-    FarmClient::new(address, token).used_by(user())
+/// A client that tells the farm who uses it, and sends another token once the file has another.
+pub(crate) fn client(address: FarmAddress, token: Option<Tokens>, authority: Option<Anchor>) -> FarmClient {
+    if let Some(token) = token.clone() {
+        tokio::spawn(token.keep_fresh());
+    }
+    let client = FarmClient::new(address, token).used_by(user());
+    match authority {
+        Some(authority) => client.trusting(authority),
+        None => client,
+    }
+}
+
+/// The authority that a flag names, else that of the data folder, which is the farm's own on the farm's machine.
+pub(crate) fn anchor(common: &Common, place: &Place) -> Result<Option<Anchor>> {
+    match &common.ca {
+        Some(file) => Ok(Some(Anchor::from_file(file)?)),
+        None => Ok(place.anchor()?),
+    }
 }
 
 /// Who sits here, as this machine has it.
@@ -157,6 +186,8 @@ mod tests {
         let own = std::process::id();
         let living = format!(r#"{{"address":"0.0.0.0:4321","pid":{own}}}"#);
         assert_eq!(noted(&living).as_deref(), Some("http://127.0.0.1:4321"));
+        let encrypted = format!(r#"{{"address":"10.0.0.1:4321","pid":{own},"https":true}}"#);
+        assert_eq!(noted(&encrypted).as_deref(), Some("https://10.0.0.1:4321"));
         assert_eq!(noted(r#"{"address":"127.0.0.1:1","pid":999999999}"#), None);
         assert_eq!(noted("{"), None);
     }

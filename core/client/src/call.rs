@@ -1,7 +1,6 @@
 //! One call: sent, answered or refused, in words that a person can act on.
 
-use std::error::Error;
-
+use farmhand_http::{cause_of, is_about_trust};
 use farmhand_protocol::Problem;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -15,6 +14,14 @@ pub enum CallError {
         /// The address that was asked.
         farm: String,
         /// The innermost cause, in words.
+        cause: String,
+    },
+    /// Who answers there cannot be believed, or speaks the other one of http and https.
+    #[error("cannot speak to the farm at {farm}: {cause}")]
+    Untrusted {
+        /// The address that was asked.
+        farm: String,
+        /// What is wrong, in words.
         cause: String,
     },
     /// The orchestrator wants a token, or another one.
@@ -47,14 +54,16 @@ impl CallError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(problem) => matches!(problem.status, 429 | 500..),
-            Self::Unauthorised(_) | Self::Unreadable(_) => false,
+            Self::Untrusted { .. } | Self::Unauthorised(_) | Self::Unreadable(_) => false,
         }
     }
 
-    pub(crate) fn unreachable(farm: &impl ToString, error: &(dyn Error + 'static)) -> Self {
-        Self::Unreachable {
-            farm: farm.to_string(),
-            cause: innermost(error),
+    pub(crate) fn unreachable(farm: &impl ToString, error: &(dyn std::error::Error + 'static)) -> Self {
+        let (farm, cause) = (farm.to_string(), cause_of(error));
+        if is_about_trust(error) {
+            Self::Untrusted { farm, cause }
+        } else {
+            Self::Unreachable { farm, cause }
         }
     }
 }
@@ -108,15 +117,6 @@ fn refusal(status: StatusCode, body: &str) -> CallError {
     } else {
         CallError::Refused(Box::new(problem))
     }
-}
-
-/// `connection refused` rather than `error sending request`.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farmhand_http::{Part, RECEIVED_HEADER, Tokens};
+use farmhand_http::{Part, RECEIVED_HEADER, Tokens, client};
 use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmView, FrameState, FrameView, JobDetail,
     JobView, NodeView, OutputView, Page, SubmitJob, Verification, Why,
@@ -10,6 +10,7 @@ use farmhand_protocol::farm::{
 use farmhand_protocol::{
     AuditEntry, BatchId, BlobHash, Frame, FrameSet, JobId, NodeId, PROTOCOL, PROTOCOL_HEADER, USER_HEADER,
 };
+use farmhand_tls::{Anchor, Role, Trust};
 use jiff::Timestamp;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -31,20 +32,29 @@ pub struct FarmClient {
     user: String,
 }
 
+fn http_client(trust: &Trust) -> reqwest::Client {
+    client(trust)
+        .connect_timeout(Duration::from_secs(5))
+        .build()
+        .expect("a client with fixed options can always be built")
+}
+
 impl FarmClient {
     /// A client of the orchestrator at `address`. Connects at the first call.
     pub fn new(address: FarmAddress, token: Option<Tokens>) -> Self {
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .no_proxy() // A farm is on our own network; a proxy set for the web must not stand between.
-            .build()
-            .expect("a client without TLS and with fixed options can always be built");
         Self {
-            http,
+            http: http_client(&Trust::Nobody),
             address,
             token,
             user: String::new(),
         }
+    }
+
+    /// The same client, which speaks https to the farm of this authority.
+    #[must_use]
+    pub fn trusting(mut self, authority: Anchor) -> Self {
+        self.http = http_client(&Trust::Farm(authority, Role::Farm));
+        self
     }
 
     /// The same client, with the name of whoever uses it: the farm's audit log shows it.

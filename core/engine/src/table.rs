@@ -192,8 +192,7 @@ impl FrameTable {
         *self.revisions.entry(frame).or_default() += 1;
     }
 
-    /// How many frames are in which state, when so many of the leased ones are being rendered.
-    pub fn counts(&self, rendering: u32) -> FrameCounts {
+    pub(crate) fn counts(&self, rendering: u32) -> FrameCounts {
         FrameCounts {
             pending: self.count(Durable::Pending),
             leased: self.count(Durable::Leased).saturating_sub(rendering),

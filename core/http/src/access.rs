@@ -1,6 +1,6 @@
 //! Who may call what, and how often: with a token configured, every call but `/health` needs it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -9,7 +9,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::limit::{Limit, TooMany};
-use crate::{Limits, Reject, Tokens};
+use crate::{Caller, Limits, Reject, Tokens};
+
+/// Header of answers: which tokens the farm has, as [`Tokens::mark`].
+pub const TOKENS_HEADER: &str = "farmhand-tokens";
 
 /// The rule of one server.
 #[derive(Debug, Clone)]
@@ -20,10 +23,20 @@ struct Rule {
     tokens: Option<Tokens>,
     /// Of those who may only look.
     looking: Option<Tokens>,
-    open_seed: bool,
+    open: Open,
     seed: Option<Limit>,
     api: Option<Limit>,
     wrong_tokens: Limit,
+    joins: Limit,
+}
+
+/// What is open to those without a token, besides `/health`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open {
+    /// The seed calls.
+    pub seed: bool,
+    /// `POST /v1/join`, which asks for a secret of its own.
+    pub join: bool,
 }
 
 /// Extension of a request whose token may only look.
@@ -38,6 +51,8 @@ enum Verdict {
     Allowed,
     /// One who may only look: counted too.
     Looking,
+    /// Who wants to join, and has no token yet.
+    Joining,
     FromAWebPage,
     NoToken,
     WrongToken,
@@ -45,25 +60,17 @@ enum Verdict {
 
 impl Access {
     /// Asks for one of `tokens`; without any, for nothing (such a server listens on loopback only, see
-    /// [`crate::bind`]). `open_seed` lets anyone use the seed calls.
-    pub fn new(tokens: Option<Tokens>, open_seed: bool, limits: Limits) -> Self {
+    /// [`crate::bind`]). Whoever has one of `looking` may look at everything and change nothing.
+    pub fn new(tokens: Option<Tokens>, looking: Option<Tokens>, open: Open, limits: Limits) -> Self {
         Self(Arc::new(Rule {
             tokens,
-            looking: None,
-            open_seed,
+            looking,
+            open,
             seed: Limit::new(limits.seed),
             api: Limit::new(limits.api),
             wrong_tokens: Limit::of_wrong_tokens(),
+            joins: Limit::of_wrong_tokens(),
         }))
-    }
-
-    /// Lets whoever has one of these tokens look at everything and change nothing.
-    #[must_use]
-    pub fn and_for_looking(mut self, tokens: Option<Tokens>) -> Self {
-        if let Some(rule) = Arc::get_mut(&mut self.0) {
-            rule.looking = tokens;
-        }
-        self
     }
 
     /// Middleware for the whole router: `middleware::from_fn_with_state(access, Access::check)`.
@@ -74,8 +81,8 @@ impl Access {
         let rule = &access.0;
         let seed = is_seed_call(request.uri().path());
         // A server that is not told where calls come from, as in a test without a socket, has none to count.
-        let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        let from = from.map(|ConnectInfo(from)| from.ip());
+        let from = request.extensions().get::<ConnectInfo<Caller>>();
+        let from = from.map(|ConnectInfo(Caller(from))| from.ip());
         let count = |limit: Option<&Limit>| match (limit, from) {
             (Some(limit), Some(from)) => limit.count(from),
             (None, _) | (_, None) => Ok(()),
@@ -95,8 +102,12 @@ impl Access {
             } else {
                 rule.api.as_ref()
             }) {
-                Ok(()) => next.run(request).await,
+                Ok(()) => rule.marked(&verdict, next.run(request).await),
                 Err(too_many) => slow_down(seed, "calls", too_many),
+            },
+            Verdict::Joining => match count(Some(&rule.joins)) {
+                Ok(()) => next.run(request).await,
+                Err(too_many) => slow_down(false, "tries to join", too_many),
             },
             Verdict::FromAWebPage => {
                 let said = "without a token this farm answers programs on this machine, not web pages";
@@ -112,6 +123,19 @@ impl Access {
 }
 
 impl Rule {
+    /// Where nodes have the tokens from the farm, they are told which it has: when it has others, they get those.
+    fn marked(&self, verdict: &Verdict, mut response: Response) -> Response {
+        let tokens = self
+            .tokens
+            .as_ref()
+            .filter(|_| self.open.join && *verdict == Verdict::Allowed);
+        let mark = tokens.and_then(|tokens| tokens.mark().parse().ok());
+        if let Some(mark) = mark {
+            response.headers_mut().insert(TOKENS_HEADER, mark);
+        }
+        response
+    }
+
     fn judge(&self, path: &str, headers: &HeaderMap) -> Verdict {
         let Some(tokens) = &self.tokens else {
             return match (is_from_a_web_page(headers), path) {
@@ -123,8 +147,11 @@ impl Rule {
         if path == "/health" {
             return Verdict::Open;
         }
-        if self.open_seed && is_seed_call(path) {
+        if self.open.seed && is_seed_call(path) {
             return Verdict::Allowed;
+        }
+        if self.open.join && path == "/v1/join" {
+            return Verdict::Joining;
         }
         match bearer(headers) {
             Some(token) if tokens.accepts(token) => Verdict::Allowed,
@@ -214,7 +241,7 @@ mod tests {
 
     #[test]
     fn without_a_token_no_web_page_can_use_the_farm() {
-        let access = Access::new(None, false, Limits::default());
+        let access = Access::new(None, None, Open::default(), Limits::default());
         let with = |name, value: &str| {
             [(name, value.parse().unwrap())]
                 .into_iter()
@@ -251,7 +278,7 @@ mod tests {
     fn a_token_for_looking_is_told_from_the_farms_own() {
         let own = Tokens::from_value("X", "0123456789abcdef").unwrap();
         let looking = Tokens::from_value("X", "look-look-look-look").unwrap();
-        let access = Access::new(Some(own), false, Limits::default()).and_for_looking(Some(looking));
+        let access = Access::new(Some(own), Some(looking), Open::default(), Limits::default());
         let judge = |token: &str| access.0.judge("/v1/jobs", &headers(&format!("Bearer {token}")));
         assert_eq!(judge("look-look-look-look"), Verdict::Looking);
         assert_eq!(judge("0123456789abcdef"), Verdict::Allowed);
@@ -261,7 +288,7 @@ mod tests {
     #[test]
     fn with_a_token_only_health_is_open() {
         let tokens = Tokens::from_value("X", "0123456789abcdef").unwrap();
-        let access = Access::new(Some(tokens.clone()), false, Limits::default());
+        let access = Access::new(Some(tokens.clone()), None, Open::default(), Limits::default());
         assert!(allows(&access, "/health", &HeaderMap::new()));
         for path in [
             "/", "/job", "/job/1", "/render", "/v1/node", "/health/", "//health", "/healthy",
@@ -277,7 +304,14 @@ mod tests {
                 "{path}"
             );
         }
-        let open = Access::new(Some(tokens), true, Limits::default());
+        let doors = Open {
+            seed: true,
+            join: true,
+        };
+        let open = Access::new(Some(tokens), None, doors, Limits::default());
         assert!(allows(&open, "/job/7", &HeaderMap::new()) && !allows(&open, "/v1/node", &HeaderMap::new()));
+        let joins = |access: &Access, path| access.0.judge(path, &HeaderMap::new()) == Verdict::Joining;
+        assert!(joins(&open, "/v1/join") && !joins(&access, "/v1/join"));
+        assert!(!joins(&open, "/v1/join/") && !joins(&open, "/v1/certificates"));
     }
 }

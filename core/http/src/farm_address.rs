@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Base address of an orchestrator: `http://host:4000`, without a trailing slash.
+/// Base address of an orchestrator: `http://host:4000` or `https://host:4000`, without a trailing
+/// slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FarmAddress(String);
 
@@ -15,6 +16,11 @@ pub struct AddressError(String);
 impl FarmAddress {
     /// Port of an orchestrator where nobody says otherwise.
     pub const PORT: u16 = 4000;
+
+    /// Whether it is spoken to by TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.starts_with("https:")
+    }
 
     /// The address of one call; `path` starts with `/`.
     pub fn join(&self, path: &str) -> String {
@@ -41,7 +47,8 @@ impl FromStr for FarmAddress {
             format!("http://{text}")
         };
         let url = reqwest::Url::parse(&full).map_err(|_| error())?;
-        let plain = url.scheme() == "http" && url.host_str().is_some_and(|host| !host.is_empty());
+        let plain =
+            matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
         if !plain || url.query().is_some() || url.fragment().is_some() {
             return Err(error());
         }
@@ -65,7 +72,10 @@ mod tests {
                 "http://127.0.0.1:4000"
             );
         }
-        for text in ["", "http://", "ftp://x", "https://x", "http://x/?a", "a b"] {
+        let encrypted: FarmAddress = "https://farm:4000/".parse().unwrap();
+        assert_eq!(encrypted.to_string(), "https://farm:4000");
+        assert!(encrypted.is_encrypted());
+        for text in ["", "http://", "ftp://x", "https://", "http://x/?a", "a b"] {
             assert!(text.parse::<FarmAddress>().is_err(), "{text:?}");
         }
     }

@@ -9,6 +9,8 @@ use futures_util::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::cause_of;
+
 /// What following a stream yields.
 #[derive(Debug)]
 pub enum Received<E> {
@@ -84,7 +86,7 @@ async fn open(request: reqwest::RequestBuilder, patience: Duration) -> Result<re
     let response = timeout(patience, request.send())
         .await
         .map_err(|_| "no answer".to_owned())?
-        .map_err(|error| root_cause(&error))?;
+        .map_err(|error| cause_of(&error))?;
     if response.status().is_success() {
         return Ok(response);
     }
@@ -115,13 +117,4 @@ fn until_silent(
             }
         }
     }
-}
-
-/// The innermost cause: `connection refused` rather than `error sending request`.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -5,8 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
+use farmhand_tls::Presented;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+
+use crate::tls_door::TlsDoor;
 
 /// Why a server does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,22 @@ pub enum ListenError {
     },
 }
 
+/// Extension of a request: where it came from, as `ConnectInfo<Caller>`.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller(pub SocketAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsDoor>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, TlsDoor>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
 /// Listens on `address`: loopback freely, any other only where a token is asked of callers.
 ///
 /// # Errors
@@ -42,22 +63,32 @@ pub async fn bind(address: SocketAddr, has_token: bool) -> Result<TcpListener, L
 }
 
 /// Serves until `stop` resolves, then lets running calls end for at most `grace`. Event streams never end by
-/// themselves, so waiting for all calls would be waiting for ever.
+/// themselves, so waiting for all calls would be waiting for ever. With an identity it speaks https and nothing else.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
+    identity: Option<Presented>,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
     grace: Duration,
 ) -> std::io::Result<()> {
     let (stopping, stopped) = oneshot::channel();
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let stop = async move {
         stop.await;
         let _server_ended_first = stopping.send(());
-    });
+    };
+    let service = router.into_make_service_with_connect_info::<Caller>();
+    let server = async move {
+        match identity {
+            None => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+            Some(identity) => {
+                let door = TlsDoor::open(listener, identity)?;
+                axum::serve(door, service).with_graceful_shutdown(stop).await
+            }
+        }
+    };
     let grace_over = async move {
         if stopped.await.is_err() {
             std::future::pending::<()>().await;

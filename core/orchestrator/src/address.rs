@@ -2,10 +2,10 @@
 
 /// A text that is no agent's address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an agent's address such as http://192.168.1.20:3000")]
+#[error("{0:?} is not an agent's address such as http://192.168.1.20:3000 or https://192.168.1.20:3000")]
 pub struct AddressError(String);
 
-/// Reads the base address of an agent into its one form: `http://host:3000`, without a trailing slash. A
+/// Reads the base address of an agent into its one form: `http://host:3000` or `https://host:3000`, without a trailing slash. A
 /// missing `http://` is added.
 ///
 /// # Errors
@@ -19,7 +19,7 @@ pub fn agent_address(text: &str) -> Result<String, AddressError> {
         format!("http://{text}")
     };
     let url = reqwest::Url::parse(&full).map_err(|_| error())?;
-    let plain = url.scheme() == "http"
+    let plain = matches!(url.scheme(), "http" | "https")
         && url.host_str().is_some_and(|host| !host.is_empty())
         && url.username().is_empty()
         && url.password().is_none();
@@ -38,9 +38,10 @@ mod tests {
         for text in ["host:3001", "http://host:3001/", " http://HOST:3001 "] {
             assert_eq!(agent_address(text).unwrap(), "http://host:3001");
         }
+        assert_eq!(agent_address("https://host:3001/").unwrap(), "https://host:3001");
         for text in [
             "",
-            "https://host",
+            "https://",
             "http://user:secret@host",
             "http://host/?x",
             "file:///etc",

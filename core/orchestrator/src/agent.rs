@@ -4,15 +4,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use farmhand_http::{Part, RECEIVED_HEADER, Received, RetryDelay, Tokens, follow};
+use farmhand_http::{Part, RECEIVED_HEADER, Received, RetryDelay, Tokens, cause_of, client, follow};
 use farmhand_protocol::agent::{
     AgentEvent, BatchReport, BlobsPulled, FramesRevoked, NodeInfo, PullBlobs, RevokeFrames, StartBatch,
 };
 use farmhand_protocol::farm::Page;
-use farmhand_protocol::{
-    BatchKey, BlobHash, Frame, FrameSet, PROTOCOL, PROTOCOL_HEADER, Problem, SpanContext, TRACEPARENT_HEADER,
-    TreePath,
-};
+use farmhand_protocol::{BatchKey, BlobHash, Frame, FrameSet, PROTOCOL, PROTOCOL_HEADER, Problem, TreePath};
+use farmhand_tls::Trust;
 use futures_util::{Stream, StreamExt};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -66,14 +64,13 @@ pub(crate) enum Held {
     Part(u64),
 }
 
-/// A client for all agents. No proxy: a farm is on our own network.
-pub(crate) fn http_client() -> reqwest::Client {
-    reqwest::Client::builder()
+/// A client for all agents.
+pub(crate) fn http_client(trust: &Trust) -> reqwest::Client {
+    client(trust)
         .connect_timeout(Duration::from_secs(3))
         .tcp_keepalive(Duration::from_secs(15))
-        .no_proxy()
         .build()
-        .expect("a client without TLS and with fixed options can always be built")
+        .expect("a client with fixed options can always be built")
 }
 
 impl AgentLink {
@@ -137,18 +134,10 @@ impl AgentLink {
         }
     }
 
-    /// Hands it a batch, and tells which span its own are part of.
-    pub(crate) async fn start(
-        &self,
-        batch: &StartBatch,
-        trace: Option<SpanContext>,
-    ) -> Result<(), CallError> {
-        let request = self.request(Method::POST, "/v1/batches").json(batch);
-        let request = match trace {
-            Some(trace) => request.header(TRACEPARENT_HEADER, trace.to_string()),
-            None => request,
-        };
-        self.done(request).await
+    /// Hands it a batch.
+    pub(crate) async fn start(&self, batch: &StartBatch) -> Result<(), CallError> {
+        self.done(self.request(Method::POST, "/v1/batches").json(batch))
+            .await
     }
 
     /// Takes frames back where they have not started; returns those.
@@ -183,7 +172,7 @@ impl AgentLink {
         Ok(response.bytes_stream().map(move |chunk| {
             chunk.map_err(|error| CallError::Unreachable {
                 address: address.clone(),
-                cause: innermost(&error),
+                cause: cause_of(&error),
             })
         }))
     }
@@ -294,7 +283,7 @@ impl AgentLink {
     fn unreachable(&self, error: &reqwest::Error) -> CallError {
         CallError::Unreachable {
             address: self.address.clone(),
-            cause: innermost(error),
+            cause: cause_of(error),
         }
     }
 }
@@ -324,15 +313,6 @@ fn problem(status: StatusCode, body: &str) -> Problem {
         let words = if line.is_empty() { status.to_string() } else { line };
         Problem::new(status.as_u16(), "unknown", words)
     })
-}
-
-/// `connection refused` rather than `error sending request`.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use farmhand_engine::Policy;
 use farmhand_http::{Limits, Tokens};
-use farmhand_observe::Collector;
 
 use crate::discovery::{Discover, Resolve};
 use crate::notify::Notify;
@@ -40,6 +39,11 @@ pub struct Config {
     pub tokens: Option<Tokens>,
     /// What callers may present who only look.
     pub read_tokens: Option<Tokens>,
+    /// Further names under which the orchestrator is reached, for its certificate. It has one where the data folder
+    /// has a CA.
+    pub tls_names: Vec<String>,
+    /// Dials agents of other machines by plain http even where the farm has a CA.
+    pub allow_plain_agents: bool,
     /// Lets anyone use the two seed calls without a token.
     pub open_seed: bool,
     /// How often one address may call.
@@ -48,8 +52,6 @@ pub struct Config {
     pub scene: Option<SceneInTheMaking>,
     /// Who is told of what happens.
     pub notify: Notify,
-    /// What is told of each frame's stages.
-    pub collector: Option<Collector>,
     /// The farm's rules.
     pub policy: Policy,
 }
@@ -70,11 +72,12 @@ impl Config {
             store_bytes: 500_000_000_000,
             tokens: None,
             read_tokens: None,
+            tls_names: Vec::new(),
+            allow_plain_agents: false,
             open_seed: false,
             limits: Limits::default(),
             scene: None,
             notify: Notify::default(),
-            collector: None,
             policy: Policy::default(),
         }
     }
@@ -94,12 +97,13 @@ impl std::fmt::Debug for Config {
             .field("forget_after", &self.forget_after)
             .field("tokens", &self.tokens)
             .field("read_tokens", &self.read_tokens)
+            .field("tls_names", &self.tls_names)
+            .field("allow_plain_agents", &self.allow_plain_agents)
             .field("open_seed", &self.open_seed)
             .field("limits", &self.limits)
             .field("resolve", &self.resolve.is_some())
             .field("scene", &self.scene.is_some())
             .field("notify", &self.notify)
-            .field("collector", &self.collector)
             .field("policy", &self.policy)
             .finish()
     }

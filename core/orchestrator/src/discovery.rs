@@ -101,6 +101,8 @@ pub(crate) struct Discovery {
     pub(crate) forget_after: Duration,
     pub(crate) links: Arc<Links>,
     pub(crate) inbox: Inbox,
+    /// What agents speak: `http` or `https`.
+    pub(crate) scheme: &'static str,
 }
 
 /// What one place has led to so far.
@@ -127,8 +129,9 @@ impl Discovery {
             for (place, found) in self.places.iter().zip(&mut all) {
                 let looked = match place {
                     Discover::Dns { host, port } => self.ask(host, *port).await,
-                    Discover::Mdns => found.listen().await,
+                    Discover::Mdns => found.listen(self.scheme).await,
                 };
+                let looked = looked.map(|found| addresses(self.scheme, &found));
                 found.take(place, looked, begun, self.forget_after);
             }
             let now = union(&all);
@@ -188,7 +191,7 @@ impl Discovery {
     /// Addresses that names stand for are numbers with the port of their place: a node that was found by an
     /// earlier process is known by that. Neighbours are known by having been heard of.
     fn may_be_ours(&self, all: &[Found], address: &str) -> bool {
-        let at = address.strip_prefix("http://").unwrap_or(address);
+        let at = address.split_once("://").map_or(address, |(_, at)| at);
         let at = at.parse::<SocketAddr>();
         self.places.iter().zip(all).any(|(place, found)| match place {
             Discover::Dns { port, .. } => at.as_ref().is_ok_and(|at| at.port() == *port),
@@ -198,16 +201,14 @@ impl Discovery {
 }
 
 impl Found {
-    async fn listen(&mut self) -> io::Result<Vec<SocketAddr>> {
+    async fn listen(&mut self, scheme: &str) -> io::Result<Vec<SocketAddr>> {
         let neighbours = match &mut self.neighbours {
             Some(neighbours) => neighbours,
             None => self.neighbours.insert(Neighbours::listen()?),
         };
         let heard = neighbours.present().await;
         match &heard {
-            Ok(heard) => self
-                .heard_of
-                .extend(heard.iter().map(|at| format!("http://{at}"))),
+            Ok(heard) => self.heard_of.extend(addresses(scheme, heard)),
             Err(_) => self.neighbours = None, // The next time from the start.
         }
         heard
@@ -216,15 +217,15 @@ impl Found {
     fn take(
         &mut self,
         place: &Discover,
-        looked: io::Result<Vec<SocketAddr>>,
+        looked: io::Result<BTreeSet<String>>,
         begun: Instant,
         forget_after: Duration,
     ) {
         let complaint = match looked {
             Ok(found) => {
-                self.addresses = found.iter().map(|at| format!("http://{at}")).collect();
+                self.addresses = found;
                 self.resolved = Some(Instant::now());
-                found
+                self.addresses
                     .is_empty()
                     .then(|| "it has no addresses at present".to_owned())
             }
@@ -246,6 +247,10 @@ impl Found {
             self.complaint = complaint;
         }
     }
+}
+
+fn addresses(scheme: &str, found: &[SocketAddr]) -> BTreeSet<String> {
+    found.iter().map(|at| format!("{scheme}://{at}")).collect()
 }
 
 fn union(all: &[Found]) -> BTreeSet<String> {

@@ -4,6 +4,7 @@
 mod audit;
 mod frames;
 mod jobs;
+mod join;
 mod logs;
 mod nodes;
 mod verify;
@@ -24,10 +25,11 @@ use crate::address::AddressError;
 use crate::audit::AuditLog;
 use crate::blobs::Blobs;
 use crate::board::{Board, Views};
+use crate::certificates::Certificates;
 use crate::inbox::{CommandError, Inbox};
 use crate::journal::JournalError;
 use crate::kept_logs::KeptLogs;
-use crate::links::Links;
+use crate::links::{Links, PlainAgent};
 use crate::metrics::Metrics;
 use crate::sqlite::Deliveries;
 use crate::submissions::{Submissions, SubmitError};
@@ -44,15 +46,18 @@ struct Inner {
     metrics: Arc<Metrics>,
     logs: Arc<KeptLogs>,
     audit: Arc<AuditLog>,
+    /// Where the farm has an authority.
+    certificates: Option<Arc<Certificates>>,
     stop: CancellationToken,
     drain_turns: Mutex<HashMap<NodeId, u64>>,
 }
 
-/// What is read from disk, beside the loop's own state.
+/// What lies on disk, beside the loop's own state.
 pub(crate) struct Records {
     pub(crate) deliveries: Deliveries,
     pub(crate) logs: Arc<KeptLogs>,
     pub(crate) audit: AuditLog,
+    pub(crate) certificates: Option<Arc<Certificates>>,
 }
 
 /// Why a call gives nothing.
@@ -70,6 +75,8 @@ pub(crate) enum FrontError {
     Command(#[from] CommandError),
     #[error(transparent)]
     Address(#[from] AddressError),
+    #[error(transparent)]
+    Plain(#[from] PlainAgent),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("cannot read {path}: {source}")]
@@ -103,6 +110,7 @@ impl Front {
             metrics,
             logs: records.logs,
             audit: Arc::new(records.audit),
+            certificates: records.certificates,
             stop,
             drain_turns: Mutex::default(),
         }))

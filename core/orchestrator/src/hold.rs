@@ -21,6 +21,9 @@ pub struct Holder {
     pub address: String,
     /// Its process.
     pub pid: u32,
+    /// Whether it speaks https there.
+    #[serde(default)]
+    pub https: bool,
 }
 
 /// Why a data folder cannot be held.
@@ -80,14 +83,15 @@ impl Hold {
     }
 
     /// Says who holds it, for others to connect to.
-    pub(crate) fn note(&self, address: SocketAddr) -> Result<(), HoldError> {
+    pub(crate) fn note(&self, address: SocketAddr, https: bool) -> Result<(), HoldError> {
         let holder = Holder {
             address: address.to_string(),
             pid: std::process::id(),
+            https,
         };
         let path = self.folder.join(NOTE);
         let part = self.folder.join("orchestrator.json.part");
-        let text = serde_json::to_vec(&holder).expect("two plain fields");
+        let text = serde_json::to_vec(&holder).expect("three plain fields");
         // Renamed into place, so that nobody reads half of it.
         fs::write(&part, text)
             .and_then(|()| fs::rename(&part, &path))
@@ -116,7 +120,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("new/data");
         let first = Hold::take(&data).unwrap();
-        first.note("127.0.0.1:4000".parse().unwrap()).unwrap();
+        first.note("127.0.0.1:4000".parse().unwrap(), false).unwrap();
         let error = Hold::take(&data).unwrap_err().to_string();
         assert!(
             error.contains(&format!("127.0.0.1:4000 (process {})", std::process::id())),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use farmhand_engine::{Effect, Farm, FilmsMade, Report};
 use farmhand_http::Tokens;
 use farmhand_protocol::{BatchId, BatchKey, NodeId};
+use farmhand_tls::Trust;
 use tokio::sync::Semaphore;
 
 use crate::agent::AgentLink;
@@ -25,14 +26,33 @@ pub(crate) struct Links {
     /// Addresses that are found at the moment.
     discovered: Mutex<BTreeSet<String>>,
     projector: Arc<Semaphore>,
+    /// Whether agents of other machines may be dialled without encryption.
+    plain: bool,
+}
+
+/// Why an agent is not dialled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this farm has a CA, and {0} would get its token without encryption: start that agent with --join and \
+     --join-token-file and name it by https://, or allow such agents with --allow-plain-agents"
+)]
+pub struct PlainAgent(String);
+
+/// How agents are dialled.
+pub(crate) struct Dialling {
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) trust: Trust,
+    /// Whether agents of other machines may be dialled without encryption.
+    pub(crate) plain: bool,
 }
 
 impl Links {
-    pub(crate) fn new(means: Means, tokens: Option<Tokens>, named: BTreeSet<String>) -> Self {
+    pub(crate) fn new(means: Means, dialling: Dialling, named: BTreeSet<String>) -> Self {
         Self {
             means: Arc::new(means),
-            http: crate::agent::http_client(),
-            tokens,
+            http: crate::agent::http_client(&dialling.trust),
+            tokens: dialling.tokens,
+            plain: dialling.plain,
             open: Mutex::default(),
             named,
             discovered: Mutex::default(),
@@ -42,10 +62,28 @@ impl Links {
 
     /// Keeps a link to an address from now on.
     pub(crate) fn connect(&self, address: &str) {
+        if let Err(refused) = self.may_dial(address) {
+            // One that the farm remembers from before it had a CA.
+            tracing::warn!(address, "{refused}");
+            self.means
+                .telemetry
+                .note(address, |signs| signs.problem = Some(refused.to_string()));
+            return;
+        }
         self.open().entry(address.to_owned()).or_insert_with(|| {
             let agent = AgentLink::new(self.http.clone(), address.to_owned(), self.tokens.clone());
             Link::open(agent, Arc::clone(&self.means))
         });
+    }
+
+    /// Whether an address may be dialled: the token is not sent to another machine in the clear where there is a way
+    /// to encrypt it.
+    pub(crate) fn may_dial(&self, address: &str) -> Result<(), PlainAgent> {
+        let host = address.strip_prefix("http://").filter(|_| !self.plain);
+        match host.map(is_this_machine) {
+            Some(false) => Err(PlainAgent(address.to_owned())),
+            Some(true) | None => Ok(()),
+        }
     }
 
     /// Lets a link go. Says whether there was one.
@@ -209,6 +247,17 @@ impl Links {
     }
 }
 
+/// Whether `host:port` is loopback.
+fn is_this_machine(place: &str) -> bool {
+    let host = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => place,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let ip = host.parse::<std::net::IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
 /// What the log of a batch is kept under; nothing for one that is not of this farm's making.
 fn label_of(farm: &Farm, batch: BatchId) -> Option<LogLabel> {
     let held = farm.batch(batch)?;
@@ -221,4 +270,31 @@ fn label_of(farm: &Farm, batch: BatchId) -> Option<LogLabel> {
             .unwrap_or_default(),
         frames: held.frames.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_this_machine() {
+        for place in [
+            "127.0.0.1:3001",
+            "127.8.0.1",
+            "[::1]:3001",
+            "localhost:3000",
+            "localhost",
+        ] {
+            assert!(is_this_machine(place), "{place}");
+        }
+        for place in [
+            "10.0.0.1:3001",
+            "render-04:3001",
+            "localhost.example:3000",
+            "[fd00::1]:3001",
+            "[::2]",
+        ] {
+            assert!(!is_this_machine(place), "{place}");
+        }
+    }
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use farmhand_engine::{Fact, Farm, Stamped};
 use farmhand_http::{CallFigures, Figures};
-use farmhand_observe::Counted;
 use farmhand_protocol::JobId;
 use farmhand_protocol::farm::{FrameCounts, JobState, NodeState};
 use jiff::Timestamp;
@@ -95,7 +94,7 @@ pub(crate) struct Metrics {
     batches: IntCounterVec,
     transferred: IntCounterVec,
     notices: IntCounterVec,
-    spans: IntCounterVec,
+    certificates: IntCounter,
     commit_seconds: Histogram,
     facts: IntCounter,
 }
@@ -181,11 +180,9 @@ impl Metrics {
                 "result",
                 &["sent", "failed", "dropped"],
             ),
-            spans: of.counters(
-                "farmhand_spans_total",
-                "Spans of traces, by what became of them.",
-                "result",
-                &Counted::ALL,
+            certificates: of.counter(
+                "farmhand_certificates_issued_total",
+                "Certificates that nodes were given.",
             ),
             commit_seconds: of.histogram(
                 "farmhand_journal_commit_seconds",
@@ -249,9 +246,9 @@ impl Metrics {
         self.notices.with_label_values(&[result]).inc();
     }
 
-    /// That became of so many spans.
-    pub(crate) fn spans(&self, what: Counted, number: u64) {
-        self.spans.with_label_values(&[what.word()]).inc_by(number);
+    /// A node was given a certificate.
+    pub(crate) fn certificate_issued(&self) {
+        self.certificates.inc();
     }
 
     /// Bytes have travelled.

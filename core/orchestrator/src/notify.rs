@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use self::webhook::Posts;
 pub use self::webhook::{Secret, SecretError, Webhook, WebhookError};
 use crate::board::{Board, Views};
 use crate::metrics::Metrics;
@@ -66,6 +67,7 @@ impl Notices {
     /// Starts what carries notices, until `stop`.
     pub(crate) fn start(
         notify: &Notify,
+        posts: &Posts,
         farm: FarmId,
         board: Board,
         metrics: &Arc<Metrics>,
@@ -81,7 +83,13 @@ impl Notices {
             tokio::spawn(stop.clone().run_until_cancelled_owned(work));
         };
         for hook in &notify.webhooks {
-            let post = webhook::post_all(hook.clone(), notify.clone(), queue(), Arc::clone(metrics));
+            let post = webhook::post_all(
+                hook.clone(),
+                notify.clone(),
+                posts.clone(),
+                queue(),
+                Arc::clone(metrics),
+            );
             spawn(Box::pin(post));
         }
         if let Some(program) = &notify.command {

@@ -22,7 +22,6 @@ use crate::log::log;
 use crate::memory::recall;
 use crate::metrics::Metrics;
 use crate::notify::Notices;
-use crate::spans::Lives;
 use crate::touched::Touched;
 
 /// Messages that one turn takes at most.
@@ -47,7 +46,6 @@ pub(crate) struct Owner {
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) notices: Notices,
-    pub(crate) lives: Lives,
     pub(crate) started: Instant,
     pub(crate) ticked: Instant,
     /// When the latest turn began.
@@ -240,7 +238,6 @@ impl Owner {
         }
         for sighting in &decision.sightings {
             work.touched.by_sighting(&self.farm, sighting);
-            self.lives.seen(sighting, now.wall);
         }
         work.ended.extend(ended_jobs(&self.farm, &stamped));
         work.stamped.extend(stamped);
@@ -262,7 +259,6 @@ impl Owner {
             log(&self.farm, stamped, note.as_ref());
         }
         self.metrics.happened(&self.farm, &work.stamped, &work.ended);
-        self.lives.happened(&self.farm, &work.stamped, &work.ended);
         if self.notices.are_wanted() {
             let now = self.now();
             let jobs = work.ended.iter().filter_map(|id| self.farm.job_view(*id, now));
@@ -407,8 +403,8 @@ mod tests {
     use crate::inbox::Inbox;
     use crate::journal::Remembered;
     use crate::link::Means;
-    use crate::notify::Notify;
-    use crate::spans::Tracer;
+    use crate::links::Dialling;
+    use crate::notify::{Notify, Posts};
     use crate::sqlite::SqliteJournal;
     use crate::telemetry::Telemetry;
 
@@ -471,11 +467,16 @@ mod tests {
             scratch: folder.path().join("scratch"),
             telemetry,
             metrics: Arc::clone(&metrics),
-            tracer: Tracer::new(id, farmhand_observe::Spans::default()),
             logs: Arc::new(crate::kept_logs::KeptLogs::open(folder.path().join("frame-logs"))),
             routes: Mutex::default(),
         };
         let then = Instant::now().checked_sub(away).unwrap();
+        let dialling = Dialling {
+            tokens: None,
+            trust: farmhand_tls::Trust::Nobody,
+            plain: true,
+        };
+        let posts = Posts::for_webhooks(&[]).unwrap();
         let owner = Owner {
             farm: Farm::new(id),
             policy: Policy::default(),
@@ -484,9 +485,15 @@ mod tests {
                 is_full: Arc::clone(&is_full),
             }),
             painter,
-            lives: Lives::new(means.tracer.clone()),
-            links: Arc::new(Links::new(means, None, BTreeSet::new())),
-            notices: Notices::start(&Notify::default(), id, board, &metrics, &CancellationToken::new()),
+            links: Arc::new(Links::new(means, dialling, BTreeSet::new())),
+            notices: Notices::start(
+                &Notify::default(),
+                &posts,
+                id,
+                board,
+                &metrics,
+                &CancellationToken::new(),
+            ),
             metrics,
             started: then,
             ticked: then,

@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use farmhand_engine::{Now, Policy};
-use farmhand_http::{Access, ListenError, Tokens};
-use farmhand_observe::{Collector, Exporter, Program};
+use farmhand_http::{Access, ListenError, Open};
 use farmhand_protocol::{BootId, FarmId, JobId};
+use farmhand_tls::{AuthorityError, NoSystemRoots, Trust};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::address::{AddressError, agent_address};
 use crate::audit::AuditLog;
 use crate::blobs::Blobs;
 use crate::board::Painter;
+use crate::certificates::Certificates;
 use crate::config::Config;
 use crate::delivery::clear_parts;
 use crate::discovery::{Discovery, system_resolver};
@@ -27,15 +28,14 @@ use crate::inbox::{Inbox, Message};
 use crate::journal::{Journal, JournalError, UsedKey};
 use crate::kept_logs::KeptLogs;
 use crate::link::Means;
-use crate::links::Links;
+use crate::links::{Dialling, Links, PlainAgent};
 use crate::memory::{Recalled, recall};
 use crate::metrics::Metrics;
-use crate::notify::{Notices, Notify};
+use crate::notify::{Notices, Notify, Posts};
 use crate::output::OutputRoots;
 use crate::owner::Owner;
 use crate::retention::Retention;
 use crate::scene::Stock;
-use crate::spans::{Lives, Tracer};
 use crate::sqlite::{Deliveries, SqliteJournal, inspect};
 use crate::submissions::Submissions;
 use crate::telemetry::Telemetry;
@@ -65,6 +65,15 @@ pub enum StartError {
     /// A named agent has no address.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// A named agent would be dialled in the clear.
+    #[error(transparent)]
+    Plain(#[from] PlainAgent),
+    /// The farm's authority is of no use.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// A webhook cannot be posted to.
+    #[error("cannot post to an https webhook")]
+    Webhook(#[from] NoSystemRoots),
     /// The output folder is of no use.
     #[error("{0}")]
     Output(String),
@@ -95,12 +104,12 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    https: bool,
     farm: FarmId,
     inbox: Inbox,
     stop: CancellationToken,
     owner: Option<JoinHandle<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
-    exporter: Option<Exporter>,
 }
 
 /// Starts an orchestrator on the current runtime. Returns once it listens.
@@ -110,6 +119,7 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let nodes = config.nodes.iter().map(|node| agent_address(node));
     let nodes = nodes.collect::<Result<Vec<String>, AddressError>>()?;
+    let posts = Posts::for_webhooks(&config.notify.webhooks)?;
     let (data, output) = (config.data.clone(), config.output.clone());
     let allowed = config.allow_output.clone();
     let opened = blocking(move || open(&data, &output, &allowed)).await?;
@@ -118,7 +128,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         address: config.listen,
         source,
     })?;
-    opened.hold.note(address)?;
+    let mut names = names_of(address);
+    names.extend(config.tls_names);
+    let certificates = Certificates::open(&config.data, names, config.tokens.clone())?.map(Arc::new);
+    let https = certificates.is_some();
+    opened.hold.note(address, https)?;
     let path = config.data.join("blobs");
     let blobs = Blobs::open(path.clone(), config.store_bytes)
         .await
@@ -128,14 +142,21 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let stop = CancellationToken::new();
     let farm_wide = FarmWide {
         policy: config.policy,
-        tokens: config.tokens.clone(),
+        dialling: Dialling {
+            tokens: config.tokens.clone(),
+            trust: certificates
+                .as_ref()
+                .map_or(Trust::Nobody, |certificates| certificates.trust_in_agents()),
+            plain: !https || config.allow_plain_agents,
+        },
+        certificates: certificates.clone(),
         nodes,
         notify: config.notify,
-        collector: config.collector,
+        posts,
         scratch: config.data.join("scratch"),
         stop: stop.clone(),
     };
-    let assembled = assemble(opened, blobs, stock, farm_wide);
+    let assembled = assemble(opened, blobs, stock, farm_wide)?;
     let (inbox, front) = (assembled.inbox, assembled.front);
     let retention = Retention {
         front: front.clone(),
@@ -144,13 +165,30 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     tokio::spawn(stop.clone().run_until_cancelled_owned(retention.run()));
     let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold, stop.clone())?;
-    let access =
-        Access::new(config.tokens, config.open_seed, config.limits).and_for_looking(config.read_tokens);
+    for tokens in [&config.tokens, &config.read_tokens].into_iter().flatten() {
+        tokio::spawn(
+            stop.clone()
+                .run_until_cancelled_owned(tokens.clone().keep_fresh()),
+        );
+    }
+    let access = Access::new(
+        config.tokens,
+        config.read_tokens,
+        Open {
+            seed: config.open_seed,
+            join: https,
+        },
+        config.limits,
+    );
     let router = crate::http::router(front, access);
     let stopping = stop.clone();
+    let identity = certificates.as_ref().map(|certificates| certificates.presented());
+    if let Some(certificates) = certificates {
+        tokio::spawn(stop.clone().run_until_cancelled_owned(certificates.keep_fresh()));
+    }
     let server = tokio::spawn(async move {
         let stopped = async move { stopping.cancelled().await };
-        if let Err(error) = farmhand_http::serve(listener, router, stopped, GRACE).await {
+        if let Err(error) = farmhand_http::serve(listener, identity, router, stopped, GRACE).await {
             tracing::error!(%error, "the orchestrator no longer listens");
         }
     });
@@ -162,18 +200,19 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             forget_after: config.forget_after,
             links: assembled.links,
             inbox: inbox.clone(),
+            scheme: if https { "https" } else { "http" },
         };
         tokio::spawn(stop.clone().run_until_cancelled_owned(discovery.run()));
     }
-    tracing::info!(%address, %farm, "orchestrator listens");
+    tracing::info!(%address, https, %farm, "orchestrator listens");
     Ok(Running {
         address,
+        https,
         farm,
         inbox,
         stop,
         owner: Some(owner),
         server: Some(server),
-        exporter: Some(assembled.exporter),
     })
 }
 
@@ -186,21 +225,26 @@ struct Assembled {
     stock: Stock,
     owner: Owner,
     hold: Hold,
-    exporter: Exporter,
 }
 
 /// Settings that reach into every part.
 struct FarmWide {
     policy: Policy,
-    tokens: Option<Tokens>,
+    dialling: Dialling,
+    certificates: Option<Arc<Certificates>>,
     nodes: Vec<String>,
     notify: Notify,
-    collector: Option<Collector>,
+    posts: Posts,
     scratch: PathBuf,
     stop: CancellationToken,
 }
 
-fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> Assembled {
+fn assemble(
+    opened: Opened,
+    blobs: Blobs,
+    stock: Stock,
+    farm_wide: FarmWide,
+) -> Result<Assembled, StartError> {
     let policy = farm_wide.policy;
     let Recalled { mut farm, notes } = opened.recalled;
     farm.open(opened.journal.epoch(), policy);
@@ -211,8 +255,6 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
     let (boot, _) = Uuid::new_v4().as_u64_pair();
     let (mut painter, board) = Painter::new(BootId(boot), Arc::clone(&telemetry));
     let logs = Arc::new(opened.logs);
-    let exporter = export(farm_wide.collector.as_ref(), farm.id(), &metrics);
-    let tracer = Tracer::new(farm.id(), exporter.spans());
     let means = Means {
         farm: farm.id(),
         inbox: inbox.clone(),
@@ -221,16 +263,18 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         scratch: farm_wide.scratch,
         telemetry,
         metrics: Arc::clone(&metrics),
-        tracer: tracer.clone(),
         logs: Arc::clone(&logs),
         routes: Mutex::default(),
     };
     let named = farm_wide.nodes.iter().cloned().collect();
-    let links = Arc::new(Links::new(means, farm_wide.tokens, named));
+    let links = Arc::new(Links::new(means, farm_wide.dialling, named));
     let now = Now {
         since_start: Duration::ZERO,
         wall: jiff::Timestamp::now(),
     };
+    for address in &farm_wide.nodes {
+        links.may_dial(address)?;
+    }
     for address in farm.addresses().iter().chain(&farm_wide.nodes) {
         links.connect(address);
     }
@@ -239,6 +283,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
     painter.draw(&farm, now, addresses, Touched::default(), notes);
     let notices = Notices::start(
         &farm_wide.notify,
+        &farm_wide.posts,
         farm.id(),
         board.clone(),
         &metrics,
@@ -260,6 +305,7 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
             deliveries: opened.deliveries,
             logs,
             audit: opened.audit,
+            certificates: farm_wide.certificates,
         },
         Arc::clone(&metrics),
         farm_wide.stop,
@@ -272,13 +318,12 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         links,
         metrics,
         notices,
-        lives: Lives::new(tracer),
         started,
         ticked: started,
         turned: started,
         leaving: opened.leaving,
     };
-    Assembled {
+    Ok(Assembled {
         inbox,
         links: Arc::clone(&owner.links),
         waiting,
@@ -286,19 +331,6 @@ fn assemble(opened: Opened, blobs: Blobs, stock: Stock, farm_wide: FarmWide) -> 
         stock,
         owner,
         hold: opened.hold,
-        exporter,
-    }
-}
-
-fn export(collector: Option<&Collector>, farm: FarmId, metrics: &Arc<Metrics>) -> Exporter {
-    let program = Program {
-        name: "farmhand",
-        version: env!("CARGO_PKG_VERSION"),
-        instance: farm.to_string(),
-    };
-    let metrics = Arc::clone(metrics);
-    Exporter::start(collector, program, move |what, number| {
-        metrics.spans(what, number);
     })
 }
 
@@ -323,6 +355,11 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it speaks https there.
+    pub fn is_https(&self) -> bool {
+        self.https
     }
 
     /// Which farm it runs.
@@ -353,9 +390,6 @@ impl Running {
         if let Some(server) = self.server.take() {
             let _killed_with_the_process = tokio::time::timeout(patience, server).await;
         }
-        if let Some(exporter) = self.exporter.take() {
-            exporter.end().await; // What the loop told last is sent too.
-        }
     }
 }
 
@@ -364,6 +398,25 @@ impl Drop for Running {
         self.stop.cancel();
         self.inbox.stop_soon();
     }
+}
+
+/// Names and addresses under which whoever listens here can be reached.
+fn names_of(listens: SocketAddr) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if listens.ip().is_unspecified() {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        names.extend(interfaces.iter().map(|interface| interface.ip().to_string()));
+    } else {
+        names.push(listens.ip().to_string());
+    }
+    names.extend(
+        nix::unistd::gethostname()
+            .ok()
+            .and_then(|name| name.into_string().ok()),
+    );
+    names.sort();
+    names.dedup();
+    names
 }
 
 async fn tell_time(inbox: Inbox) {

@@ -12,12 +12,12 @@ mod failure;
 pub mod farm;
 mod frames;
 mod ids;
+mod join;
 mod log;
 mod manifest;
 mod notice;
 mod problem;
 mod settings;
-mod trace;
 
 pub use audit::{AuditEntry, USER_HEADER};
 pub use blender::{BlenderVersion, BlenderVersionError};
@@ -26,6 +26,7 @@ pub use digest::{BlobHash, DigestError, SceneHash};
 pub use failure::{Blame, Failure, FailureKind};
 pub use frames::{Frame, FrameError, FrameRange, FrameSet, FrameSetError};
 pub use ids::{BatchId, BatchKey, BootId, Epoch, EventId, FarmId, IdError, JobId, NodeId};
+pub use join::{JoinFarm, Joined, RenewCertificate};
 pub use log::{frame_mark, log_of_frame, marked_frame};
 pub use manifest::{
     FileEntry, Manifest, ManifestError, SharedFile, SharedPath, SharedPathError, StoredPaths, TreePath,
@@ -34,7 +35,6 @@ pub use manifest::{
 pub use notice::{Notice, NoticeKind};
 pub use problem::Problem;
 pub use settings::{Denoise, Device, RenderSettings, SettingsError};
-pub use trace::{SpanContext, SpanId, TRACEPARENT_HEADER, TraceId};
 
 /// Version of the wire forms in this crate: `(major, minor)`. One minor version apart works.
 pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 0 };

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::view::Theme;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use farmhand_client::FarmAddress;
-use farmhand_observe::{LogArgs, TraceArgs};
+use farmhand_observe::LogArgs;
 use farmhand_orchestrator::{Discover, Webhook};
 use farmhand_protocol::farm::Existing;
 use farmhand_protocol::{BatchId, Device, Frame, FrameSet, IdError, JobId, RenderSettings};
@@ -74,6 +74,15 @@ pub(crate) struct Common {
         help_heading = "Farm"
     )]
     pub(crate) token_file: Option<PathBuf>,
+    /// Certificate of the farm's CA, for a farm that speaks https [default: the one in the data folder].
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "FARMHAND_CA",
+        help_heading = "Farm"
+    )]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// How the dashboard is shown.
@@ -147,7 +156,7 @@ pub(crate) struct HostArgs {
     /// Other calls that one address may make at once [default: 50000]; a tenth come back each second, 0 sets no limit.
     #[arg(long, value_name = "CALLS", env = "FARMHAND_LIMIT_API")]
     pub(crate) limit_api: Option<u32>,
-    /// Post a notice to this address when a job ends or a node is lost or back; may repeat. http:// only.
+    /// Post a notice to this address when a job ends or a node is lost or back; may repeat. For https:// this machine's own CA certificates count.
     #[arg(
         long = "webhook",
         value_name = "URL",
@@ -164,8 +173,18 @@ pub(crate) struct HostArgs {
     /// File with tokens of those who may only look: dashboards on a wall, Prometheus. Made as the token's.
     #[arg(long, value_name = "FILE", env = "FARMHAND_READ_TOKEN_FILE")]
     pub(crate) read_token_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) traces: TraceArgs,
+    /// A further name of this machine for its certificate, where the farm has a CA; may repeat. Farmhand's own programs
+    /// need none, others such as browsers ask for it.
+    #[arg(
+        long = "tls-name",
+        value_name = "NAME",
+        env = "FARMHAND_TLS_NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) tls_names: Vec<String>,
+    /// Send the token to agents of other machines without encryption even though the farm has a CA.
+    #[arg(long, env = "FARMHAND_ALLOW_PLAIN_AGENTS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) allow_plain_agents: bool,
     #[command(flatten)]
     pub(crate) logs: LogArgs,
 }
@@ -331,6 +350,18 @@ Examples:
         #[arg(long)]
         show: bool,
     },
+    /// Have the farm speak https: make its CA, and join tokens that let nodes in.
+    ///
+    /// Where the data folder has a CA, `farmhand serve` speaks https with a certificate that it issues and renews itself.
+    /// A node needs one line, its join token: for that it gets its certificate and the farm's token.
+    #[command(
+        after_help = "Examples:\n  farmhand ca init\n  farmhand ca token | tee join-token\n  farmhand ca token --uses 20 --hours 2\n  farmhand-agent --join https://10.0.0.1:4000 --join-token-file join-token     on the node"
+    )]
+    Ca {
+        /// What to do.
+        #[command(subcommand)]
+        what: CaVerb,
+    },
     /// Print completions for a shell.
     #[command(after_help = "\
 Examples:
@@ -372,6 +403,34 @@ Examples:
         #[arg(long)]
         headless: bool,
     },
+}
+
+/// `farmhand ca`.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum CaVerb {
+    /// Make the farm's CA in its data folder; from its next start the farm speaks https.
+    Init,
+    /// Print a join token, which lets a node in.
+    Token {
+        /// So many nodes may join with it.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        uses: u32,
+        /// It expires after so many hours.
+        #[arg(long, value_name = "H", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
+        hours: u32,
+    },
+    /// Show the CA's file, fingerprint and end, and the join tokens that still let someone in.
+    Show(PrintArgs),
+    /// Make a certificate and key for an agent that shall not join by itself: --tls-cert and --tls-key there.
+    Issue {
+        /// The node's name, for people.
+        name: String,
+        /// Folder for cert.pem and key.pem.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Withdraw all join tokens. Nodes that have joined stay.
+    Withdraw,
 }
 
 /// How to print.

@@ -65,6 +65,7 @@ async fn with_agents(
     // No token: everything listens on loopback, and a demo must not depend on what lies about.
     let no_token = Common {
         token_file: None,
+        ca: None,
         farm: None,
         data: common.data.clone(),
     };
@@ -72,7 +73,7 @@ async fn with_agents(
     plan.any_port = true;
     plan.token = None;
     let host = Host::start(plan.clone()).await?;
-    let address = format!("http://{}", host.listening_on()).parse()?;
+    let address = host.address()?;
     let farm = FarmClient::new(address, None);
     let new = NewJob {
         with: vec![scene_folder],

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod ca;
 mod care;
 mod control;
 mod demo;

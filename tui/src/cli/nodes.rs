@@ -160,7 +160,8 @@ pub(crate) async fn find(farm: &FarmClient, text: &str) -> Result<NodeId> {
     let nodes = farm.nodes().await?;
     let address = text.trim_end_matches('/');
     let mut matching = nodes.iter().filter(|node| {
-        node.name == text || node.address == address || node.address.trim_start_matches("http://") == address
+        let place = node.address.split_once("://").map_or("", |(_, place)| place);
+        node.name == text || node.address == address || place == address
     });
     match (matching.next(), matching.next()) {
         (Some(node), None) => node.id.ok_or_else(|| {

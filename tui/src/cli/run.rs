@@ -9,7 +9,7 @@ use farmhand_client::CallError;
 
 use super::args::{Cli, Verb};
 use super::{
-    audit, care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token, why,
+    audit, ca, care, control, demo, fetch, info, inspect, jobs, nodes, serve, shell, submit, token, why,
 };
 use crate::dashboard;
 use crate::place::{self, Place};
@@ -92,6 +92,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Info(print) => info::info(&cli.common, cli.dashboard.config, print.json).await,
         Verb::Audit { newest, print } => audit::audit(&farm()?, newest, print.json).await,
         Verb::Token { show } => token::token(&Place::new(cli.common.data.clone())?, show),
+        Verb::Ca { what } => ca::ca(&Place::new(cli.common.data.clone())?, what),
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { dir } => shell::man(dir.as_deref()),
         Verb::Fsck(print) => care::check_up(&Place::new(cli.common.data.clone())?, print.json),

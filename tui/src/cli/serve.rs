@@ -19,7 +19,8 @@ pub(crate) async fn serve(common: &Common, args: HostArgs) -> Result<()> {
     let mut host = Host::start(plan).await?;
     logs.every_line("farm", &host.farm_id().to_string());
     print::text(&format!(
-        "farm at http://{}\noutput below {}\ndata in {}\n",
+        "farm at {}://{}\noutput below {}\ndata in {}\n",
+        host.scheme(),
         host.listening_on(),
         output.display(),
         place.data().display()

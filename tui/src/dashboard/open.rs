@@ -23,7 +23,8 @@ pub(crate) async fn connect(
     need_terminal()?;
     let place = Place::new(common.data.clone())?;
     let _logs = farmhand_observe::start(logs, &place.logs(), "dashboard", false)?;
-    let farm = place::client(address, place::named_token(common)?);
+    let anchor = place::anchor(common, &place)?;
+    let farm = place::client(address, place::named_token(common)?, anchor);
     run(Session {
         farm,
         host: None,
@@ -57,7 +58,7 @@ pub(crate) async fn open(common: &Common, args: HostArgs, shown: DashboardArgs) 
     };
     logs.every_line("farm", &host.farm_id().to_string());
     run(Session {
-        farm: client_of(&host, token)?,
+        farm: client_of(&host, &place, token)?,
         host: Some((host, plan)),
         stage: Stage::Hosting,
         logs: place.logs(),
@@ -96,12 +97,8 @@ pub(crate) async fn demo(farm: FarmClient, host: Host, plan: HostPlan, place: &P
     .await
 }
 
-fn client_of(host: &Host, token: Option<Tokens>) -> Result<FarmClient> {
-    let mut address = host.listening_on();
-    if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    Ok(place::client(format!("http://{address}").parse()?, token))
+fn client_of(host: &Host, place: &Place, token: Option<Tokens>) -> Result<FarmClient> {
+    Ok(place::client(host.address()?, token, place.anchor()?))
 }
 
 fn need_terminal() -> Result<()> {

@@ -203,7 +203,8 @@ fn state_cell(view: &NodeView, model: &Model, look: Look) -> Cell {
 
 /// Until its agent has told its name, its address.
 fn name(view: &NodeView) -> String {
-    view.name.strip_prefix("http://").unwrap_or(&view.name).to_owned()
+    let place = view.name.split_once("://").map(|(_, place)| place);
+    place.unwrap_or(&view.name).to_owned()
 }
 
 fn content(

@@ -65,6 +65,7 @@ impl Front {
 
     pub(crate) async fn add_node(&self, address: &str) -> Result<(), FrontError> {
         let address = agent_address(address)?;
+        self.0.links.may_dial(&address)?;
         Ok(self.inbox().command(Command::AddNode { address }).await?)
     }
 

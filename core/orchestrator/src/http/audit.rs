@@ -1,6 +1,5 @@
 //! Calls that change something are noted as they are answered; and the call that shows what was noted.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -8,7 +7,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use farmhand_http::{Json, Query};
+use farmhand_http::{Caller, Json, Query};
 use farmhand_protocol::farm::Page;
 use farmhand_protocol::{AuditEntry, USER_HEADER};
 use serde::Deserialize;
@@ -22,7 +21,11 @@ const LONGEST_BODY: usize = 4000;
 /// Longer names are cut, in characters.
 const LONGEST_USER: usize = 100;
 
-/// Middleware behind the token rule. Uploads are left out: the submission that uses them is noted.
+/// The call whose body is a secret, and that anyone can make.
+const JOIN: &str = "/v1/join";
+
+/// Middleware behind the token rule. Uploads are left out: the submission that uses them is noted. So are those who
+/// are not let in.
 pub(super) async fn record(State(log): State<Arc<AuditLog>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if matches!(*request.method(), Method::GET | Method::HEAD) || path.starts_with("/v1/blobs/") {
@@ -30,10 +33,18 @@ pub(super) async fn record(State(log): State<Arc<AuditLog>>, request: Request, n
     }
     let call = format!("{} {path}", request.method());
     let user = user(request.headers());
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = from.map_or_else(String::new, |ConnectInfo(from)| from.ip().to_string());
-    let (request, body) = with_body(request).await;
+    let from = request.extensions().get::<ConnectInfo<Caller>>();
+    let address = from.map_or_else(String::new, |ConnectInfo(Caller(from))| from.ip().to_string());
+    let joins = path == JOIN;
+    let (request, body) = if joins {
+        (request, None)
+    } else {
+        with_body(request).await
+    };
     let response = next.run(request).await;
+    if joins && !response.status().is_success() {
+        return response;
+    }
     let entry = AuditEntry {
         seq: 0,
         at: jiff::Timestamp::now(),

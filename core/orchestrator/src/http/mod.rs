@@ -3,6 +3,7 @@
 mod audit;
 mod blobs;
 mod jobs;
+mod join;
 mod nodes;
 mod refuse;
 mod router;

@@ -17,7 +17,9 @@ impl IntoResponse for FrontError {
         let reject = match self {
             Self::Unknown(_) => Reject::new(StatusCode::NOT_FOUND, "not-found", words),
             Self::NotThere(_) => Reject::new(StatusCode::NOT_FOUND, "not-there", words),
-            Self::Invalid(_) | Self::Address(_) => Reject::new(StatusCode::BAD_REQUEST, "invalid", words),
+            Self::Invalid(_) | Self::Address(_) | Self::Plain(_) => {
+                Reject::new(StatusCode::BAD_REQUEST, "invalid", words)
+            }
             Self::Submit(error) => submit(error),
             Self::Command(error) => command(&error),
             Self::Journal(_) | Self::Disk { .. } => {

@@ -15,12 +15,14 @@ use farmhand_protocol::farm::{
     AddNode, BatchView, ChangeJob, ChooseFrames, DrainNode, FarmEvent, FarmView, FrameView, JobDetail,
     JobView, NodeView, OutputView, SubmitJob, Verification, Why,
 };
-use farmhand_protocol::{AuditEntry, BatchId, BlobHash, Frame, JobId, NodeId};
+use farmhand_protocol::{
+    AuditEntry, BatchId, BlobHash, Frame, JobId, JoinFarm, Joined, NodeId, RenewCertificate,
+};
 use futures_util::StreamExt;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{audit, blobs, jobs, nodes, seed};
+use super::{audit, blobs, jobs, join, nodes, seed};
 use crate::front::{BatchFilter, FrameFilter, Front, JobFilter, NodeFilter};
 
 /// Longest body of a call that is no upload, in bytes. A frame set of a million lone frames fits.
@@ -88,6 +90,8 @@ fn table_of_contents() -> Api<Front> {
         .get("/v1/nodes/{id}/why", nodes::why, call("Why a node renders nothing, or what it renders.").path::<NodeId>("id").json::<Why>(200))
         .post("/v1/nodes/{id}/drain", nodes::drain, call("Give a node nothing new.").path::<NodeId>("id").optional_body::<DrainNode>().status(204))
         .post("/v1/nodes/{id}/resume", nodes::resume, call("Give a drained node work again.").path::<NodeId>("id").status(204))
+        .post("/v1/join", join::join, call("Get a node's first certificate and the farm's token for a join token. Needs no other token.").body::<JoinFarm>().json::<Joined>(200))
+        .post("/v1/certificates", join::renew, call("Get another certificate for a node of the farm.").body::<RenewCertificate>().json::<Joined>(200))
         .around(|router| {
             router
                 .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -6,10 +6,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farmhand_http::{cause_of, client, client_of_the_world};
 use farmhand_protocol::Notice;
+use farmhand_tls::{NoSystemRoots, Trust};
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
-use reqwest::StatusCode;
+use reqwest::{ClientBuilder, StatusCode};
 use sha2::Sha256;
 use tokio::sync::mpsc;
 
@@ -30,13 +32,8 @@ pub struct Webhook(reqwest::Url);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
     /// Not a URL.
-    #[error("{0:?} is no address such as http://host/path")]
+    #[error("{0:?} is no address such as https://host/path")]
     NotAnAddress(String),
-    /// A scheme that we do not speak.
-    #[error(
-        "{0:?}: webhooks are posted by plain http:// only; for https:// let --on-event run a program that posts"
-    )]
-    Scheme(String),
 }
 
 impl FromStr for Webhook {
@@ -46,10 +43,15 @@ impl FromStr for Webhook {
             .parse()
             .map_err(|_| WebhookError::NotAnAddress(text.to_owned()))?;
         match url.scheme() {
-            "http" if url.has_host() => Ok(Self(url)),
-            "https" => Err(WebhookError::Scheme(text.to_owned())),
+            "http" | "https" if url.has_host() => Ok(Self(url)),
             _ => Err(WebhookError::NotAnAddress(text.to_owned())),
         }
+    }
+}
+
+impl Webhook {
+    fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
     }
 }
 
@@ -118,22 +120,53 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What notices are posted through: to https addresses as far as this machine's authorities are trusted, which are
+/// read only where there is such an address.
+#[derive(Debug, Clone)]
+pub(crate) struct Posts {
+    plain: reqwest::Client,
+    encrypted: Option<reqwest::Client>,
+}
+
+impl Posts {
+    /// What these webhooks need.
+    pub(crate) fn for_webhooks(hooks: &[Webhook]) -> Result<Self, NoSystemRoots> {
+        let build = |begun: ClientBuilder| {
+            begun
+                .timeout(PATIENCE)
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .expect("a client with fixed options can always be built")
+        };
+        let encrypted = hooks
+            .iter()
+            .any(Webhook::is_encrypted)
+            .then(client_of_the_world)
+            .transpose()?;
+        Ok(Self {
+            plain: build(client(&Trust::Nobody)),
+            encrypted: encrypted.map(build),
+        })
+    }
+
+    fn to(&self, hook: &Webhook) -> &reqwest::Client {
+        let encrypted = self.encrypted.as_ref().filter(|_| hook.is_encrypted());
+        encrypted.unwrap_or(&self.plain)
+    }
+}
+
 /// Posts every notice of a queue, in order.
 pub(super) async fn post_all(
     hook: Webhook,
     notify: Notify,
+    posts: Posts,
     mut waiting: mpsc::Receiver<Arc<Notice>>,
     metrics: Arc<Metrics>,
 ) {
-    let http = reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .no_proxy() // Without encryption a receiver is on our own network.
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .expect("a client without TLS and with fixed options can always be built");
+    let http = posts.to(&hook);
     while let Some(notice) = waiting.recv().await {
         let event = notice.event.name();
-        match post(&http, &hook, &notify, &notice).await {
+        match post(http, &hook, &notify, &notice).await {
             Ok(()) => {
                 tracing::info!(event, id = %notice.id, webhook = %hook, "notice posted");
                 metrics.notice("sent");
@@ -173,7 +206,7 @@ async fn post(
                 return Err(format!("it answered {}", answer.status()));
             }
             Ok(answer) => format!("it answered {}", answer.status()),
-            Err(error) => error.to_string(),
+            Err(error) => cause_of(&error),
         };
         if attempt == ATTEMPTS {
             return Err(format!("after {ATTEMPTS} attempts: {reason}"));
@@ -210,11 +243,12 @@ mod tests {
 
     #[test]
     fn what_is_no_address_for_webhooks_is_refused_in_words() {
-        assert!("http://10.0.0.9:8080/farm".parse::<Webhook>().is_ok());
-        for text in ["", "host", "ftp://host/", "file:///etc/passwd"] {
-            assert!(text.parse::<Webhook>().is_err(), "{text}");
+        for text in ["http://10.0.0.9:8080/farm", "https://chat.example/hooks/x"] {
+            assert!(text.parse::<Webhook>().is_ok(), "{text}");
         }
-        let error = "https://host/".parse::<Webhook>().unwrap_err().to_string();
-        assert!(error.contains("--on-event"), "{error}");
+        for text in ["", "host", "ftp://host/", "file:///etc/passwd", "https://"] {
+            let error = text.parse::<Webhook>().unwrap_err().to_string();
+            assert!(error.contains("https://host/path"), "{text}: {error}");
+        }
     }
 }

@@ -216,7 +216,7 @@ async fn with_a_token_every_call_but_health_asks_for_it_and_without_one_only_loo
     let mut closed = config();
     closed.tokens = Some(farmhand_http::Tokens::from_value("T", "0123456789abcdef").unwrap());
     let running = start(closed).await.unwrap();
-    let http = reqwest::Client::builder().no_proxy()
+    let http = farmhand_http::client(&farmhand_tls::Trust::Nobody)
         .build()
         .unwrap();
     let status = async |path: &str, token: Option<&str>| {

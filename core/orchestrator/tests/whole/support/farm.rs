@@ -35,7 +35,9 @@ impl Farm {
             folder: tempfile::tempdir().unwrap(),
             change: Box::new(change),
             running: None,
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: farmhand_http::client(&farmhand_tls::Trust::Nobody)
+                .build()
+                .unwrap(),
             contract: OnceCell::new(),
         };
         std::fs::create_dir(farm.folder.path().join("scene")).unwrap();
