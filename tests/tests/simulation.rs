@@ -37,5 +37,5 @@ fn a_job_of_one_frame_is_not_stuck_behind_a_long_one() {
     plan.jobs.push(JobPlan { frames: 1, at: 100.0 });
     let (outcome, _) = Run::new(plan).finish().unwrap();
     // The slowest nodes take half a minute a frame; a slot whose frame ends soon is taken.
-    assert!(outcome.second_waited < 10.0, "{outcome:?}");
+    assert!(outcome.second.waited < 10.0, "{outcome:?}");
 }

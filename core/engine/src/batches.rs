@@ -14,8 +14,8 @@ pub(crate) struct Batches {
     all: BTreeMap<BatchId, Batch>,
     on: BTreeMap<NodeId, BTreeSet<BatchId>>,
     of: BTreeMap<JobId, BTreeSet<BatchId>>,
-    /// The copy of a batch.
-    copies: BTreeMap<BatchId, BatchId>,
+    /// Copies of a batch, which may have ended itself.
+    copies: BTreeMap<BatchId, BTreeSet<BatchId>>,
 }
 
 impl Serialize for Batches {
@@ -35,6 +35,10 @@ impl From<BTreeMap<BatchId, Batch>> for Batches {
 }
 
 impl Batches {
+    /// A frame that takes long is copied no more often than this: a first copy may be on a slow node, because no
+    /// other was idle.
+    pub(crate) const MOST_TO_BE_SOONER: usize = 2;
+
     /// All of them, in the order in which they were handed out.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (BatchId, &Batch)> {
         self.all.iter().map(|(id, batch)| (*id, batch))
@@ -52,7 +56,7 @@ impl Batches {
         self.on.entry(batch.node).or_default().insert(id);
         self.of.entry(batch.job).or_default().insert(id);
         if let Some(original) = batch.copy_of {
-            self.copies.insert(original, id);
+            self.copies.entry(original).or_default().insert(id);
         }
         self.all.insert(id, batch);
     }
@@ -61,12 +65,9 @@ impl Batches {
         let batch = self.all.remove(&id)?;
         take_out(&mut self.on, batch.node, id);
         take_out(&mut self.of, batch.job, id);
-        if let Some(original) = batch.copy_of
-            && self.copies.get(&original) == Some(&id)
-        {
-            self.copies.remove(&original);
+        if let Some(original) = batch.copy_of {
+            take_out(&mut self.copies, original, id);
         }
-        self.copies.remove(&id);
         Some(batch)
     }
 
@@ -85,11 +86,36 @@ impl Batches {
         self.of.get(&job).map_or(0, BTreeSet::len)
     }
 
-    /// The other batch that has a frame of this one: its copy, or what it is a copy of.
-    pub(crate) fn twin(&self, id: BatchId) -> Option<(BatchId, &Batch)> {
-        let original = || self.all.get(&id)?.copy_of;
-        let twin = self.copies.get(&id).copied().or_else(original)?;
-        Some((twin, self.all.get(&twin)?))
+    /// What a batch is a copy of; the batch itself where it is none.
+    pub(crate) fn original(&self, id: BatchId) -> BatchId {
+        self.all.get(&id).and_then(|batch| batch.copy_of).unwrap_or(id)
+    }
+
+    /// The other batches that were handed frames of this one: its copies, or what it is a copy of and the other
+    /// copies of that.
+    pub(crate) fn twins(&self, id: BatchId) -> impl Iterator<Item = (BatchId, &Batch)> {
+        let members = self.members(self.original(id));
+        members.filter(move |(twin, _)| *twin != id)
+    }
+
+    /// A batch, if it is still there, and its copies.
+    pub(crate) fn members(&self, original: BatchId) -> impl Iterator<Item = (BatchId, &Batch)> {
+        let copies = self.copies.get(&original).into_iter().flatten().copied();
+        std::iter::once(original)
+            .chain(copies)
+            .filter_map(|id| Some((id, self.all.get(&id)?)))
+    }
+
+    /// How many copies there are of a batch.
+    pub(crate) fn count_of_copies(&self, original: BatchId) -> usize {
+        self.copies.get(&original).map_or(0, BTreeSet::len)
+    }
+
+    /// Batches, ended ones too, of which there are more copies than to be done sooner: these wait.
+    pub(crate) fn much_copied(&self) -> impl Iterator<Item = BatchId> {
+        let copies = self.copies.iter();
+        let many = copies.filter(|(_, copies)| copies.len() > Self::MOST_TO_BE_SOONER);
+        many.map(|(original, _)| *original)
     }
 
     fn found(&self, ids: Option<&BTreeSet<BatchId>>) -> impl Iterator<Item = (BatchId, &Batch)> {

@@ -107,8 +107,18 @@ impl Farm {
                     .advise(format!("render its frames again: farmhand retry {id}")),
             ),
             Some(_) if !left.is_empty() => {
-                let mut cause =
-                    Cause::new("these frames were taken back before they started: they wait again");
+                let is_one_of_several = batch.copy_of.is_some()
+                    || job
+                        .ended_batches
+                        .iter()
+                        .any(|(_, other)| other.copy_of == Some(id))
+                    || self.batches.twins(id).next().is_some();
+                let mut cause = Cause::new(if is_one_of_several {
+                    "these frames were handed to several nodes, and another node was the first to begin them or \
+                     to deliver them"
+                } else {
+                    "these frames were taken back before they started: they wait again"
+                });
                 cause.frames = left;
                 causes.push(cause);
             }

@@ -121,6 +121,8 @@ pub enum Report {
     },
     /// Whether an agent has taken a batch is not known: its list will tell.
     BatchUnclear(BatchId),
+    /// A slot of an agent has taken a batch.
+    BatchBegun(BatchId),
     /// An agent started a frame.
     FrameStarted {
         /// In which batch.

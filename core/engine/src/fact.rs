@@ -272,6 +272,16 @@ pub enum Sighting {
         /// Which batch.
         batch: BatchId,
     },
+    /// A slot has taken a batch: it loads the scene, or renders.
+    BatchBegun {
+        /// Which batch.
+        batch: BatchId,
+    },
+    /// A batch and its copies wait on several nodes: the first one to begin is the only one.
+    Contested {
+        /// What the others are copies of.
+        batch: BatchId,
+    },
     /// A frame is being rendered.
     FrameStarted {
         /// In which batch.

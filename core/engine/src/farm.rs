@@ -78,6 +78,10 @@ pub struct Farm {
 pub(crate) struct Seen {
     pub(crate) nodes: BTreeMap<NodeId, Presence>,
     pub(crate) dispatching: BTreeSet<BatchId>,
+    /// Batches that a slot has taken.
+    pub(crate) begun: BTreeSet<BatchId>,
+    /// Batches whose copies wait beside them on other nodes: the first one to begin is the only one.
+    pub(crate) contested: BTreeSet<BatchId>,
     /// Frames that are being rendered, and since when.
     pub(crate) rendering: BTreeMap<BatchId, BTreeMap<Frame, Duration>>,
     pub(crate) fetching: BTreeSet<(BatchId, Frame)>,
@@ -123,6 +127,7 @@ impl Farm {
         self.seen = Seen {
             open: Some(open.map(|(id, _)| *id).collect()),
             agenda: Agenda::full(),
+            contested: self.batches.much_copied().collect(),
             ..Seen::default()
         };
     }

@@ -268,7 +268,7 @@ impl<'a> Plan<'a> {
                     .or_else(|| may_choose.then(|| choose_blender(farm, now, job)).flatten()),
                 is_chosen: job.blender.is_some(),
                 source: Source::of(&job.frames),
-                held: farm.batches.count_of(id),
+                held: farm.batches.count_of(id).saturating_sub(waiting_copies(farm, id)),
                 nodes: job
                     .spec
                     .max_nodes
@@ -318,6 +318,18 @@ pub(crate) fn waits_for(farm: &Farm, job: &Job) -> Option<(JobId, JobState)> {
     let before = job.spec.after?;
     let state = farm.job(before)?.state();
     (state != JobState::Completed).then_some((before, state))
+}
+
+/// Batches of a job that only wait beside another one of it.
+fn waiting_copies(farm: &Farm, id: JobId) -> usize {
+    let contested = farm.seen.contested.iter().map(|original| {
+        let group = farm.batches.members(*original);
+        group
+            .filter(|(_, batch)| batch.job == id)
+            .count()
+            .saturating_sub(1)
+    });
+    contested.sum()
 }
 
 fn power_of(farm: &Farm, now: Now) -> Power {

@@ -128,6 +128,8 @@ impl Touched {
             | Sighting::Planned(_)
             | Sighting::Dispatching { .. }
             | Sighting::Dispatched { .. }
+            | Sighting::BatchBegun { .. }
+            | Sighting::Contested { .. }
             | Sighting::FetchEnded { .. } => {}
         }
     }

@@ -10,4 +10,4 @@ mod plan;
 mod run;
 
 pub use plan::{Faults, JobPlan, Plan};
-pub use run::{Cpu, EtaCheck, Outcome, Run};
+pub use run::{Cpu, EtaCheck, Outcome, Run, Waited};

@@ -15,7 +15,7 @@ use farmhand_protocol::{Epoch, FarmId, Frame, FrameSet, JobId, SceneHash};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use judge::{Cpu, EtaCheck, Outcome};
+pub use judge::{Cpu, EtaCheck, Outcome, Waited};
 
 use super::agent::{Agent, node_id};
 use super::bound::bound;
@@ -111,8 +111,7 @@ impl Run {
                 frame_events: 0,
                 etas: EtaCheck::default(),
                 jobs: Vec::new(),
-                second_waited: 0.0,
-                finished_before_second: 0,
+                second: Waited::default(),
             },
             cpu: Cpu::default(),
             wrong: None,

@@ -43,12 +43,14 @@ pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
             list.into_iter()
                 .fold(nothing().see(Sighting::Dispatched { batch }), Decision::effect)
         }
+        Report::BatchBegun(batch) => begun(farm, batch),
         Report::FrameStarted { batch, frame } => match open_frame(farm, batch, frame) {
-            Some(_) => nothing().see(Sighting::FrameStarted { batch, frame }),
+            Some(_) => begun(farm, batch).see(Sighting::FrameStarted { batch, frame }),
             None => nothing(),
         },
-        Report::FrameFinished { batch, finished } => finish(farm, batch, finished),
+        Report::FrameFinished { batch, finished } => begun(farm, batch).and(finish(farm, batch, finished)),
         Report::FrameFailed { batch, failed } => match open_frame(farm, batch, failed.frame) {
+            // Where it waits on other nodes too, these try it next.
             Some(held) => fail(farm, now, batch, held, failed).and(close_if_done(batch, held, 1)),
             None => nothing(),
         },
@@ -79,7 +81,7 @@ pub(super) fn decide(farm: &Farm, now: Now, report: Report) -> Decision {
             Some(held) => fail(farm, now, batch, held, FailedFrame { frame, failure })
                 .see(Sighting::FetchEnded { batch, frame })
                 .and(close_if_done(batch, held, 1))
-                .and(ask_the_twin(farm, batch)),
+                .and(ask_the_twins(farm, batch)),
             None => nothing().see(Sighting::FetchEnded { batch, frame }),
         },
     }
@@ -170,7 +172,14 @@ fn learn(farm: &Farm, now: Now, batch: BatchId, held: &Batch, report: &BatchRepo
     // What was being taken back is in the list by now, or was never asked for.
     let revoking = farm.seen.revoking.contains_key(&batch);
     let ended = revoking.then_some(Sighting::RevokeEnded { batch });
-    let mut decision = ended.into_iter().fold(Decision::default(), Decision::see);
+    let decision = ended.into_iter().fold(Decision::default(), Decision::see);
+    let renders = matches!(report.phase, BatchPhase::Loading | BatchPhase::Rendering);
+    let has_begun = !report.finished.is_empty() || (renders && report.failed.is_empty());
+    let mut decision = if has_begun {
+        decision.and(begun(farm, batch))
+    } else {
+        decision
+    };
     let mut accounted = FrameSet::default();
     for finished in &report.finished {
         accounted = accounted.union(&finished.frame.into());
@@ -224,8 +233,8 @@ fn finish(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
     let Some(job) = farm.jobs.get(&held.job).filter(|_| held.open.contains(frame)) else {
         return Decision::default();
     };
-    let twin = farm.batches.twin(batch);
-    if twin.is_some_and(|(twin, _)| farm.seen.fetching.contains(&(twin, frame))) {
+    let mut twins = farm.batches.twins(batch);
+    if twins.any(|(twin, _)| farm.seen.fetching.contains(&(twin, frame))) {
         return Decision::default(); // Both would be written to one place. If that fails, this one is asked.
     }
     let needs_more = farm
@@ -249,11 +258,31 @@ fn finish(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
     decision.see(Sighting::Fetching { batch, frame }).effect(fetch)
 }
 
-/// Its twin may have the frame that could not be had here: its list tells.
-fn ask_the_twin(farm: &Farm, batch: BatchId) -> Decision {
-    let twin = farm.batches.twin(batch);
-    let list = twin.map(|(_, twin)| Effect::List { node: twin.node });
-    list.into_iter().fold(Decision::default(), Decision::effect)
+/// Twins of a batch may have the frame that could not be had here: their lists tell.
+fn ask_the_twins(farm: &Farm, batch: BatchId) -> Decision {
+    let twins = farm.batches.twins(batch);
+    let lists = twins.map(|(_, twin)| Effect::List { node: twin.node });
+    lists.fold(Decision::default(), Decision::effect)
+}
+
+/// A slot has taken a batch. Copies of it that waited for that on other nodes are withdrawn; one that was taken in
+/// the same moment is stopped, because a frame rendered for nothing costs more than a scene loaded for nothing.
+fn begun(farm: &Farm, batch: BatchId) -> Decision {
+    if farm.batches.get(batch).is_none() || farm.seen.begun.contains(&batch) {
+        return Decision::default();
+    }
+    let decision = Decision::default().see(Sighting::BatchBegun { batch });
+    if !farm.seen.contested.contains(&farm.batches.original(batch)) {
+        return decision;
+    }
+    let twins = farm.batches.twins(batch);
+    twins.fold(decision, |decision, (twin, held)| {
+        let frames = held.open.clone();
+        let returned = Fact::FramesReturned { batch: twin, frames };
+        decision
+            .fact(returned)
+            .end_batch(twin, held.node, BatchState::Ended)
+    })
 }
 
 fn fetched(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
@@ -286,11 +315,13 @@ fn fetched(farm: &Farm, batch: BatchId, finished: FinishedFrame) -> Decision {
             frame,
         })
         .and(close_if_done(batch, held, 1));
-    match farm.batches.twin(batch) {
-        // The other one renders for nothing now.
-        Some((twin, other)) if other.open.contains(frame) => decision.and(close_if_done(twin, other, 1)),
-        _ => decision,
-    }
+    // The others render for nothing now.
+    let twins = farm.batches.twins(batch);
+    twins
+        .filter(|(_, other)| other.open.contains(frame))
+        .fold(decision, |decision, (twin, other)| {
+            decision.and(close_if_done(twin, other, 1))
+        })
 }
 
 /// Ends a batch of whose open frames `closing` are closed by the facts before.
@@ -348,8 +379,8 @@ fn fail(farm: &Farm, now: Now, batch: BatchId, held: &Batch, failed: FailedFrame
     let blame = failure.kind.blame();
     let renders_elsewhere = farm
         .batches
-        .twin(batch)
-        .is_some_and(|(_, twin)| twin.open.contains(frame));
+        .twins(batch)
+        .any(|(_, twin)| twin.open.contains(frame));
     let attempt = Fact::AttemptFailed {
         job: held.job,
         frame,

@@ -1,6 +1,6 @@
 //! What follows from time passing: leases run out, and films are made of jobs that have ended.
 
-use farmhand_protocol::{Failure, FailureKind, FrameSet, NodeId};
+use farmhand_protocol::{BatchId, Failure, FailureKind, FrameSet, JobId, NodeId};
 
 use super::Decision;
 use crate::effect::Effect;
@@ -23,10 +23,20 @@ pub(super) fn decide(farm: &Farm, now: Now) -> Decision {
         decision.see(Sighting::RevokeEnded { batch: *batch })
     });
     let decision = decision.see(Sighting::TimePassed);
-    silent.into_iter().fold(decision, |decision, node| {
+    silent.iter().fold(decision, |decision, &node| {
         let lost = farm.batches_on(node).fold(decision, |decision, (id, batch)| {
+            let elsewhere = held_elsewhere(farm, id, batch, &silent);
+            let alone = batch.open.difference(&elsewhere);
+            let decision = if elsewhere.is_empty() {
+                decision
+            } else {
+                decision.fact(Fact::FramesReturned {
+                    batch: id,
+                    frames: elsewhere,
+                })
+            };
             let decision = decision.fact(Fact::BatchLost { batch: id });
-            give_up_after_losses(farm, batch)
+            give_up_after_losses(farm, batch.job, &alone)
                 .into_iter()
                 .fold(decision, Decision::fact)
         });
@@ -61,12 +71,20 @@ fn lease_is_over(farm: &Farm, node: NodeId, now: Now) -> bool {
     }
 }
 
+/// Frames of a batch that a twin of it has on a node which is still heard: they are not lost.
+fn held_elsewhere(farm: &Farm, id: BatchId, batch: &Batch, silent: &[NodeId]) -> FrameSet {
+    let twins = farm.batches.twins(id);
+    let heard = twins.filter(|(_, twin)| !silent.contains(&twin.node));
+    heard.fold(FrameSet::default(), |elsewhere, (_, twin)| {
+        elsewhere.union(&batch.open.intersection(&twin.open))
+    })
+}
+
 /// Frames that have now lost as many nodes as is allowed.
-fn give_up_after_losses(farm: &Farm, batch: &Batch) -> Option<Fact> {
-    let table = &farm.jobs.get(&batch.job)?.frames;
+fn give_up_after_losses(farm: &Farm, job: JobId, lost: &FrameSet) -> Option<Fact> {
+    let table = &farm.jobs.get(&job)?.frames;
     let losses = |frame| table.trouble(frame).map_or(0, |trouble| trouble.losses) + 1;
-    let frames: FrameSet = batch
-        .open
+    let frames: FrameSet = lost
         .iter()
         .filter(|frame| losses(*frame) >= farm.policy().losses)
         .collect();
@@ -75,9 +93,5 @@ fn give_up_after_losses(farm: &Farm, batch: &Batch) -> Option<Fact> {
         farm.policy().losses
     );
     let failure = Failure::new(FailureKind::NodeLost, message);
-    (!frames.is_empty()).then_some(Fact::FramesFailed {
-        job: batch.job,
-        frames,
-        failure,
-    })
+    (!frames.is_empty()).then_some(Fact::FramesFailed { job, frames, failure })
 }

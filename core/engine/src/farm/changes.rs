@@ -49,6 +49,12 @@ impl Farm {
         self.seen.agenda.nodes.insert(node);
     }
 
+    pub(super) fn has_begun(&mut self, batch: BatchId) {
+        if self.batches.get(batch).is_some() {
+            self.seen.begun.insert(batch);
+        }
+    }
+
     /// The node of a batch has done something.
     pub(super) fn seen_at_work(&mut self, batch: BatchId, at: Duration) {
         if let Some(held) = self.batches.get(batch) {
@@ -63,15 +69,15 @@ impl Farm {
         }
     }
 
-    pub(super) fn is_held_by_twin(&self, batch: BatchId, frame: Frame) -> bool {
-        let twin = self.batches.twin(batch);
-        twin.is_some_and(|(_, twin)| twin.open.contains(frame))
+    pub(super) fn is_held_by_a_twin(&self, batch: BatchId, frame: Frame) -> bool {
+        let mut twins = self.batches.twins(batch);
+        twins.any(|(_, twin)| twin.open.contains(frame))
     }
 
-    /// Those of a batch's frames that no twin of it renders.
-    pub(super) fn not_held_by_twin(&self, batch: BatchId, frames: &FrameSet) -> FrameSet {
-        let twin = self.batches.twin(batch);
-        twin.map_or_else(|| frames.clone(), |(_, twin)| frames.difference(&twin.open))
+    /// Those of a batch's frames that no twin of it has.
+    pub(crate) fn not_held_by_twins(&self, batch: BatchId, frames: &FrameSet) -> FrameSet {
+        let twins = self.batches.twins(batch);
+        twins.fold(frames.clone(), |alone, (_, twin)| alone.difference(&twin.open))
     }
 
     pub(super) fn note_lack_of_memory(&mut self, job: JobId, node: NodeId, kind: FailureKind) {
@@ -108,6 +114,7 @@ impl Farm {
     }
 
     pub(super) fn end(&mut self, id: BatchId, state: BatchState, at: Timestamp) {
+        self.seen.begun.remove(&id);
         self.seen.rendering.remove(&id);
         self.seen.dispatching.remove(&id);
         self.seen.revoking.remove(&id);
@@ -120,7 +127,11 @@ impl Farm {
         for fetch in fetching {
             self.seen.fetching.remove(&fetch);
         }
+        let original = self.batches.original(id);
         if let Some(mut batch) = self.batches.remove(id) {
+            if self.batches.count_of_copies(original) == 0 {
+                self.seen.contested.remove(&original);
+            }
             self.look_at(batch.node);
             batch.open = FrameSet::default();
             batch.ended = Some((state, at));

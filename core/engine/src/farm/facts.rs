@@ -79,7 +79,8 @@ impl Farm {
                     batch.delivered = batch.delivered.union(frames);
                     batch.render_ms += render_ms;
                 });
-                if let Some((twin, _)) = self.batches.twin(*batch) {
+                let twins: Vec<_> = self.batches.twins(*batch).map(|(twin, _)| twin).collect();
+                for twin in twins {
                     self.close(twin, &frames, |_, _| ());
                 }
                 let slots = self
@@ -108,7 +109,7 @@ impl Farm {
                 self.close(*batch, &FrameSet::from(*frame), |batch, frames| {
                     batch.failed = batch.failed.union(frames);
                 });
-                let state = match self.is_held_by_twin(*batch, *frame) {
+                let state = match self.is_held_by_a_twin(*batch, *frame) {
                     _ if *last => Durable::Failed,
                     true => Durable::Leased,
                     false => Durable::Pending,
@@ -158,7 +159,7 @@ impl Farm {
                 if let Some(held) = self.batches.get(*batch) {
                     let (job, node, frames) = (held.job, held.node, held.open.intersection(frames));
                     self.close(*batch, &frames, |_, _| ());
-                    let alone = self.not_held_by_twin(*batch, &frames);
+                    let alone = self.not_held_by_twins(*batch, &frames);
                     self.with_job(job, |job| job.frames.set_all(&alone, Durable::Pending));
                     self.look_at(node);
                     self.seen.agenda.work = true;
@@ -171,7 +172,7 @@ impl Farm {
                     .get(*batch)
                     .map(|batch| (batch.job, batch.node, batch.open.clone()))
                 {
-                    let alone = self.not_held_by_twin(*batch, &open);
+                    let alone = self.not_held_by_twins(*batch, &open);
                     self.seen.agenda.work = true;
                     self.seen.lost.entry(node).or_default().push((job, *batch));
                     self.with_job(job, |job| {

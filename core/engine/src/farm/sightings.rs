@@ -6,6 +6,7 @@ use crate::node::Presence;
 
 impl Farm {
     /// Changes what is seen.
+    #[expect(clippy::too_many_lines, reason = "a table: one sighting, one change")]
     pub fn observe(&mut self, sighting: &Sighting, now: Now) {
         let at = now.since_start;
         match sighting {
@@ -51,12 +52,21 @@ impl Farm {
             Sighting::Dispatched { batch } => {
                 self.seen.dispatching.remove(batch);
             }
+            Sighting::BatchBegun { batch } => {
+                self.has_begun(*batch);
+                self.seen.contested.remove(&self.batches.original(*batch));
+            }
+            Sighting::Contested { batch } => {
+                self.seen.contested.insert(*batch);
+            }
             Sighting::FrameStarted { batch, frame } => {
+                self.has_begun(*batch);
                 let rendering = self.seen.rendering.entry(*batch).or_default();
                 rendering.entry(*frame).or_insert(at);
                 self.seen_at_work(*batch, at);
             }
             Sighting::Fetching { batch, frame } => {
+                self.has_begun(*batch);
                 self.seen.fetching.insert((*batch, *frame));
                 if let Some(frames) = self.seen.rendering.get_mut(batch) {
                     frames.remove(frame);

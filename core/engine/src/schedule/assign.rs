@@ -112,15 +112,13 @@ impl Plan<'_> {
         }
     }
 
-    pub(super) fn assign(&mut self, index: usize, node: NodeId, assignment: Assignment) {
+    pub(super) fn assign(&mut self, index: usize, node: NodeId, assignment: Assignment) -> Option<BatchId> {
         let batch = BatchId(self.next_batch);
         let farm = self.farm;
-        let Some(open) = self.jobs.as_mut().and_then(|jobs| jobs.get_mut(index)) else {
-            return;
-        };
-        let Some(version) = open.version else { return };
+        let open = self.jobs.as_mut()?.get_mut(index)?;
+        let version = open.version?;
         self.next_batch += 1;
-        open.held += 1;
+        open.held += usize::from(assignment.copy_of.is_none());
         if let Some(nodes) = &mut open.nodes {
             nodes.insert(node);
         }
@@ -168,6 +166,7 @@ impl Plan<'_> {
             node,
             start: Box::new(start),
         });
+        Some(batch)
     }
 
     /// Takes frames that have not begun back from a batch.

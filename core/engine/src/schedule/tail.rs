@@ -1,10 +1,13 @@
 //! The end of a job: idle nodes get what slow ones have not begun, then a copy of what these render.
 
+use std::collections::BTreeMap;
+
 use farmhand_protocol::{BatchId, Frame, FrameSet, NodeId};
 
 use super::assign::Assignment;
 use super::room::{Place, Room, rest_of, unbegun};
 use super::{Open, Plan, unfit_for};
+use crate::batches::Batches;
 
 /// Idle nodes that are helped in one plan; the others a moment later.
 const HELPERS: usize = 1024;
@@ -24,11 +27,13 @@ struct Waiting {
 
 /// A frame that is the last of its batch.
 struct Last {
-    /// Seconds until it is done.
+    /// Seconds until it is done, on the node that should be the first to be.
     seconds: f64,
     elapsed: f64,
     node: NodeId,
-    batch: BatchId,
+    /// All nodes that have it.
+    having: Vec<NodeId>,
+    original: BatchId,
     frame: Frame,
 }
 
@@ -53,8 +58,41 @@ impl Plan<'_> {
             if idle.is_empty() {
                 return;
             }
+            self.begin_what_waits(index, &mut idle);
             self.take_back(index, &mut idle);
             self.copy(index, &mut idle);
+        }
+    }
+
+    /// What waits on several busy nodes for the first of them goes to an idle one too.
+    fn begin_what_waits(&mut self, index: usize, idle: &mut Vec<NodeId>) {
+        let Some(open) = self.jobs.as_ref().and_then(|jobs| jobs.get(index)) else {
+            return;
+        };
+        let farm = self.farm;
+        let mut copies = Vec::new();
+        for original in &farm.seen.contested {
+            let group = || farm.batches.members(*original);
+            let Some((_, batch)) = group().next().filter(|(_, batch)| batch.job == open.id) else {
+                continue;
+            };
+            let has_none = |node: &NodeId| group().all(|(_, member)| member.node != *node);
+            let place = idle
+                .iter()
+                .position(|node| has_none(node) && self.suits(open, *node, batch.open.first()));
+            if let Some(place) = place {
+                copies.push((idle.remove(place), *original, batch.open.clone()));
+            }
+        }
+        for (helper, original, frames) in copies {
+            let why = "idle, and begins at once what waits on busy nodes".to_owned();
+            let assignment = Assignment {
+                frames,
+                why,
+                copy_of: Some(original),
+                before: None,
+            };
+            self.assign(index, helper, assignment);
         }
     }
 
@@ -94,6 +132,9 @@ impl Plan<'_> {
         let batches = farm.batches_of(open.id).filter_map(|(id, held)| {
             let frames = unbegun(farm, id, held);
             let presence = farm.presence(held.node).filter(|_| !frames.is_empty())?;
+            if farm.seen.contested.contains(&farm.batches.original(id)) {
+                return None; // It waits on other nodes too.
+            }
             // Before a node has accepted it, or while it takes others back, it is left alone.
             if farm.seen.dispatching.contains(&id) || farm.seen.revoking.contains_key(&id) {
                 return None;
@@ -125,7 +166,7 @@ impl Plan<'_> {
             let place = open.job.frames.place(longest.frame);
             let seconds = open.job.pace.seconds(&self.farm.speeds, *helper, place);
             let is_worth_it = seconds.is_some_and(|seconds| seconds + SOON < longest.seconds * WORTH_A_COPY);
-            let suits = *helper != longest.node && self.suits(open, *helper, Some(longest.frame));
+            let suits = !longest.having.contains(helper) && self.suits(open, *helper, Some(longest.frame));
             if !is_worth_it || !suits || !open.job.pace.was_on(*helper) {
                 return true;
             }
@@ -146,7 +187,7 @@ impl Plan<'_> {
             let assignment = Assignment {
                 frames: last.frame.into(),
                 why,
-                copy_of: Some(last.batch),
+                copy_of: Some(last.original),
                 before: None,
             };
             self.assign(index, helper, assignment);
@@ -155,29 +196,39 @@ impl Plan<'_> {
 
     fn last_of(&self, open: &Open<'_>) -> Vec<Last> {
         let farm = self.farm;
-        let batches = farm.batches_of(open.id).filter_map(|(id, held)| {
-            let frames = farm.seen.rendering.get(&id)?;
-            let (&frame, &since) = frames.iter().next()?;
+        let alone = farm.batches_of(open.id).filter_map(|(id, held)| {
+            let frame = *farm.seen.rendering.get(&id)?.keys().next()?;
             let is_alone = held.open.len() == 1 && held.open.contains(frame);
-            if !is_alone || held.copy_of.is_some() || farm.batches.twin(id).is_some() {
+            is_alone.then_some((farm.batches.original(id), frame))
+        });
+        let frames: BTreeMap<BatchId, Frame> = alone.collect();
+        let last = frames.into_iter().filter_map(|(original, frame)| {
+            if farm.batches.count_of_copies(original) >= Batches::MOST_TO_BE_SOONER {
                 return None;
             }
-            let usual = open
-                .job
-                .pace
-                .seconds(&farm.speeds, held.node, open.job.frames.place(frame))?;
+            let place = open.job.frames.place(frame);
+            let ends = farm.batches.members(original).filter_map(|(id, held)| {
+                let usual = open.job.pace.seconds(&farm.speeds, held.node, place)?;
+                let frames = farm.seen.rendering.get(&id);
+                let since = frames.and_then(|frames| frames.get(&frame)).copied();
+                let since = since.unwrap_or(self.now.since_start); // Not begun yet, or not heard of.
+                Some((rest_of(usual, self.now, since), since, held.node))
+            });
+            let ends: Vec<_> = ends.collect();
+            let (seconds, since, node) = *ends.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
             Some(Last {
-                seconds: rest_of(usual, self.now, since),
+                seconds,
                 elapsed: self.now.since_start.saturating_sub(since).as_secs_f64(),
-                node: held.node,
-                batch: id,
+                node,
+                having: ends.iter().map(|(.., node)| *node).collect(),
+                original,
                 frame,
             })
         });
-        batches.collect()
+        last.collect()
     }
 
-    fn suits(&self, open: &Open<'_>, node: NodeId, frame: Option<Frame>) -> bool {
+    pub(super) fn suits(&self, open: &Open<'_>, node: NodeId, frame: Option<Frame>) -> bool {
         let trouble = frame.and_then(|frame| open.job.frames.trouble(frame));
         let crowded = open.nodes.as_ref().zip(open.job.spec.max_nodes);
         !trouble.is_some_and(|trouble| trouble.nodes.contains(&node))

@@ -1,16 +1,23 @@
 //! Making way: a job that has no node yet, or a higher priority than what renders, takes the next slot that
 //! finishes its frame, before what has not begun there.
+//!
+//! Which slot that will be is an expectation, and expectations are wrong. So what a job without a node gets first
+//! waits, as copies of one batch, on several nodes: the first slot that finishes its frame begins it, and it is
+//! withdrawn from the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use farmhand_protocol::{BatchId, JobId, NodeId};
+use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
 
 use super::assign::Assignment;
 use super::room::{rest_of, unbegun};
 use super::{Plan, unfit, unfit_for};
+use crate::fact::{Fact, Sighting};
 
 /// A job that had a node this many target times ago, and none since, is as one that never had any.
 const PATIENCE: u32 = 4;
+/// The first frames of a job wait on no more nodes than this.
+const CONTENDERS: usize = 32;
 
 /// A slot that could be had.
 struct Slot {
@@ -19,6 +26,13 @@ struct Slot {
     node: NodeId,
     batch: BatchId,
     priority: i32,
+}
+
+/// The first that a job was given, which waits in a node's queue.
+struct First {
+    node: NodeId,
+    batch: BatchId,
+    frames: FrameSet,
 }
 
 impl Slot {
@@ -48,15 +62,63 @@ impl Plan<'_> {
             }
             let mut slots = self.slots_for(index, id, is_starved);
             slots.sort_by(|a, b| a.or_a_minute().total_cmp(&b.or_a_minute()));
-            for slot in slots {
+            let mut given = Vec::new();
+            for slot in &slots {
                 let is_urgent = slot.priority < priority;
                 let has_any = self.jobs.as_ref().is_some_and(|jobs| jobs[index].held > 0);
                 if !is_urgent && has_any {
                     continue; // Of one priority it gets one slot this way, and its share as batches end.
                 }
-                self.take_slot(index, &slot, is_urgent);
+                given.extend(self.take_slot(index, slot, is_urgent));
+            }
+            if let [first] = &given[..]
+                && is_starved
+            {
+                self.wait_elsewhere_too(index, first, &slots);
             }
         }
+        for (index, id, first) in self.firsts_behind_others() {
+            let mut slots = self.slots_for(index, id, true);
+            slots.sort_by(|a, b| a.or_a_minute().total_cmp(&b.or_a_minute()));
+            self.wait_elsewhere_too(index, &first, &slots);
+        }
+    }
+
+    /// What this plan has given to jobs that had nothing, where it was one batch each and a node had room for it
+    /// behind what it renders: which slot is free first is no more than expected there too.
+    fn firsts_behind_others(&self) -> Vec<(usize, JobId, First)> {
+        let farm = self.farm;
+        let mut given: BTreeMap<JobId, Vec<First>> = BTreeMap::new();
+        for fact in &self.decision.facts {
+            if let Fact::BatchAssigned {
+                batch,
+                job,
+                node,
+                frames,
+                ..
+            } = fact
+                && farm.batches.count_of(*job) == 0
+            {
+                let (batch, node, frames) = (*batch, *node, frames.clone());
+                let first = First { node, batch, frames };
+                given.entry(*job).or_default().push(first);
+            }
+        }
+        let waits = |first: &First| {
+            let slots = farm
+                .presence(first.node)
+                .map_or(0, |presence| presence.info.slots);
+            let there = farm.batches_on(first.node);
+            let busy = there.filter(|(id, held)| farm.unrendered(*id, held) > 0).count();
+            busy >= slots as usize
+        };
+        let jobs = self.jobs.iter().flatten().enumerate();
+        let firsts = jobs.filter_map(|(index, open)| {
+            let only = given.remove(&open.id).filter(|given| given.len() == 1)?;
+            let first = only.into_iter().next().filter(waits)?;
+            Some((index, open.id, first))
+        });
+        firsts.collect()
     }
 
     fn was_patient(&self, id: JobId) -> bool {
@@ -65,48 +127,51 @@ impl Plan<'_> {
         since.is_none_or(|since| self.now.since_start.saturating_sub(*since) >= patience)
     }
 
-    /// Slots that render what this job may go before.
+    /// Slots that work at what this job may go before.
     fn slots_for(&self, index: usize, id: JobId, is_starved: bool) -> Vec<Slot> {
         let Some(open) = self.jobs.as_ref().and_then(|jobs| jobs.get(index)) else {
             return Vec::new();
         };
         let farm = self.farm;
-        let rendering = farm
-            .seen
-            .rendering
-            .iter()
-            .filter(|(_, frames)| !frames.is_empty());
-        let mut at_work: BTreeMap<JobId, usize> = BTreeMap::new();
-        for held in rendering
-            .clone()
-            .filter_map(|(batch, _)| farm.batches.get(*batch))
-        {
-            *at_work.entry(held.job).or_default() += 1;
+        let begun = farm.seen.begun.iter();
+        let at_work = begun.filter_map(|batch| Some((*batch, farm.batches.get(*batch)?)));
+        let mut slots_of: BTreeMap<JobId, usize> = BTreeMap::new();
+        for (_, held) in at_work.clone() {
+            *slots_of.entry(held.job).or_default() += 1;
         }
         // Whether a job has something to give: more than one slot, or the only one there is.
         let can_give =
-            |job: &JobId| self.power.slots <= 1.0 || at_work.get(job).is_some_and(|slots| *slots > 1);
-        let slots = rendering.filter_map(|(batch, frames)| {
-            let held = farm.batches.get(*batch).filter(|held| held.job != id)?;
-            let other = farm.job(held.job)?;
+            |job: &JobId| self.power.slots <= 1.0 || slots_of.get(job).is_some_and(|slots| *slots > 1);
+        let slots = at_work.filter_map(|(batch, held)| {
+            let other = farm.job(held.job).filter(|_| held.job != id)?;
             let goes_before = other.priority < open.job.priority
                 || (is_starved && other.priority == open.job.priority && can_give(&held.job));
             let presence = farm.presence(held.node).filter(|_| goes_before)?;
-            let can = unfit(farm, self.now, held.node, presence).is_none()
+            let can = farm.unrendered(batch, held) > 0
+                && unfit(farm, self.now, held.node, presence).is_none()
                 && unfit_for(farm, self.now, open.job, held.node, open.version).is_none()
                 && !farm.batches_on(held.node).any(|(_, there)| there.job == id)
                 && !self.was_given(held.node, id);
             if !can {
                 return None;
             }
-            let (frame, since) = frames.iter().next()?;
+            let rendering = farm
+                .seen
+                .rendering
+                .get(&batch)
+                .and_then(|frames| frames.iter().next());
+            // Between two frames, or while it loads its scene, a slot has a whole frame before it.
+            let (frame, since) = match rendering {
+                Some((frame, since)) => (*frame, *since),
+                None => (held.open.first()?, self.now.since_start),
+            };
             let usual = other
                 .pace
-                .seconds(&farm.speeds, held.node, other.frames.place(*frame));
+                .seconds(&farm.speeds, held.node, other.frames.place(frame));
             Some(Slot {
-                seconds: usual.map(|usual| rest_of(usual, self.now, *since)),
+                seconds: usual.map(|usual| rest_of(usual, self.now, since)),
                 node: held.node,
-                batch: *batch,
+                batch,
                 priority: other.priority,
             })
         });
@@ -118,32 +183,24 @@ impl Plan<'_> {
         self.rooms.get(&node).is_some_and(|room| room.holds(id))
     }
 
-    fn take_slot(&mut self, index: usize, slot: &Slot, is_urgent: bool) {
+    fn take_slot(&mut self, index: usize, slot: &Slot, is_urgent: bool) -> Option<First> {
         let farm = self.farm;
+        let open = self.jobs.as_ref()?.get(index)?;
+        if !self.suits(open, slot.node, None) {
+            return None;
+        }
         let size = self.size(index, slot.node);
         let frames = self.take(index, slot.node, size);
         if frames.is_empty() {
-            return;
+            return None;
         }
-        let mut before = None;
         for (id, held) in farm.batches_on(slot.node) {
-            let begun = farm
-                .seen
-                .rendering
-                .get(&id)
-                .is_some_and(|frames| !frames.is_empty());
-            if !begun && before.is_none() {
-                before = Some(id);
-            }
             let is_lower = is_urgent
                 && farm
                     .job(held.job)
                     .is_some_and(|job| job.priority <= slot.priority);
-            if id == slot.batch || (is_lower && !begun) {
-                let rest = unbegun(farm, id, held);
-                if !rest.is_empty() {
-                    self.revoke(slot.node, id, rest);
-                }
+            if id == slot.batch || (is_lower && !farm.seen.begun.contains(&id)) {
+                self.revoke_rest(slot.node, id);
             }
         }
         let why = if is_urgent {
@@ -157,11 +214,64 @@ impl Plan<'_> {
             }
         };
         let assignment = Assignment {
-            frames,
+            frames: frames.clone(),
             why,
             copy_of: None,
-            before,
+            before: self.first_unbegun(slot.node),
         };
-        self.assign(index, slot.node, assignment);
+        let batch = self.assign(index, slot.node, assignment)?;
+        let node = slot.node;
+        Some(First { node, batch, frames })
+    }
+
+    /// Lets the first batch of a job wait on more nodes than the one that should be done first.
+    fn wait_elsewhere_too(&mut self, index: usize, first: &First, slots: &[Slot]) {
+        let mut nodes = BTreeSet::from([first.node]);
+        for slot in slots {
+            if nodes.len() >= CONTENDERS {
+                break;
+            }
+            let open = self.jobs.as_ref().and_then(|jobs| jobs.get(index));
+            let suits = open.is_some_and(|open| self.suits(open, slot.node, first.frames.first()));
+            if !suits || !nodes.insert(slot.node) {
+                continue;
+            }
+            let assignment = Assignment {
+                frames: first.frames.clone(),
+                why: "had no node yet; whichever is done with its frame first begins it".to_owned(),
+                copy_of: Some(first.batch),
+                before: self.first_unbegun(slot.node),
+            };
+            self.assign(index, slot.node, assignment);
+        }
+        for slot in slots {
+            if nodes.contains(&slot.node) {
+                self.revoke_rest(slot.node, slot.batch);
+            }
+        }
+        if nodes.len() > 1 {
+            let contested = Sighting::Contested { batch: first.batch };
+            self.decision.sightings.push(contested);
+        }
+    }
+
+    /// The first batch in a node's queue.
+    fn first_unbegun(&self, node: NodeId) -> Option<BatchId> {
+        let begun = &self.farm.seen.begun;
+        let mut waiting = self.farm.batches_on(node).filter(|(id, _)| !begun.contains(id));
+        waiting.next().map(|(id, _)| id)
+    }
+
+    /// Takes back what has not begun of a batch.
+    fn revoke_rest(&mut self, node: NodeId, batch: BatchId) {
+        let held = self.farm.batches.get(batch);
+        let rest = held.map(|held| unbegun(self.farm, batch, held));
+        let is_done =
+            |sighting: &Sighting| matches!(sighting, Sighting::Revoking { batch: of, .. } if *of == batch);
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty())
+            && !self.decision.sightings.iter().any(is_done)
+        {
+            self.revoke(node, batch, rest);
+        }
     }
 }

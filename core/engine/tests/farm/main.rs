@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod contest;
 mod scheduling;
 mod why;
 mod world;
@@ -293,6 +294,7 @@ enum Step {
     Revive(usize),
     Pass(u64),
     Restart,
+    Submit,
     Cancel(i64),
     Retry,
     Pause,
@@ -314,6 +316,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             2 => agent.clone().prop_map(Step::Revive),
             2 => (0..8_u64).prop_map(Step::Pass),
             1 => Just(Step::Restart),
+            1 => Just(Step::Submit),
             1 => (1..30_i64).prop_map(Step::Cancel),
             1 => Just(Step::Retry),
             1 => Just(Step::Pause),
@@ -331,6 +334,7 @@ proptest! {
         let mut world = World::new(3);
         world.bad_frames.insert(bad);
         let job = world.submit("1-30");
+        let mut jobs = vec![job];
         let mut epoch = 1;
         for step in steps {
             match step {
@@ -346,7 +350,10 @@ proptest! {
                 Step::Revive(n) => { world.agents[n].up = true; world.connect(n); }
                 Step::Pass(seconds) => world.pass(Duration::from_secs(seconds)),
                 Step::Restart => { epoch += 1; world.restart(epoch); }
-                Step::Cancel(frame) => { world.tell(Event::Command(Command::CancelJob { job, frames: Some(Frame::try_from(frame).unwrap().into()) })).unwrap(); }
+                Step::Submit => jobs.push(world.submit("1")),
+                Step::Cancel(frame) => for job in &jobs {
+                    world.tell(Event::Command(Command::CancelJob { job: *job, frames: Some(Frame::try_from(frame).unwrap().into()) })).unwrap();
+                }
                 Step::Retry => { let _nothing = world.tell(Event::Command(Command::RetryJob { job, frames: None })); }
                 Step::Pause => { let _ended = world.tell(Event::Command(Command::Pause(job))); }
                 Step::Resume => { world.tell(Event::Command(Command::Resume(job))).unwrap(); }
@@ -357,9 +364,12 @@ proptest! {
         (0..3).for_each(|n| { world.tell(Event::Command(Command::Undrain(node(n)))).unwrap(); });
         world.tell(Event::Command(Command::Resume(job))).unwrap();
         world.settle();
-        let counts = world.farm.job_view(job, world.now()).unwrap().counts;
-        prop_assert_eq!(counts.pending + counts.leased + counts.rendering, 0);
-        let delivered: BTreeSet<Frame> = world.delivered.keys().map(|(_, frame, _)| *frame).collect();
-        prop_assert_eq!(u32::try_from(delivered.len()).unwrap(), counts.delivered);
+        for job in jobs {
+            let counts = world.farm.job_view(job, world.now()).unwrap().counts;
+            prop_assert_eq!(counts.pending + counts.leased + counts.rendering, 0);
+            let delivered: BTreeSet<Frame> =
+                world.delivered.keys().filter(|(of, ..)| *of == job).map(|(_, frame, _)| *frame).collect();
+            prop_assert_eq!(u32::try_from(delivered.len()).unwrap(), counts.delivered);
+        }
     }
 }

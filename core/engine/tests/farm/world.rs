@@ -11,7 +11,7 @@ use farmhand_protocol::agent::{
     BatchPhase, BatchReport, EngineInfo, FailedFrame, Film, FinishedFrame, FrameFile, Hardware, Load,
     NodeInfo, Proof, StartBatch,
 };
-use farmhand_protocol::farm::{FrameState, JobState};
+use farmhand_protocol::farm::{BatchState, FrameState, JobState};
 use farmhand_protocol::{
     BatchId, BatchKey, BlobHash, BootId, Device, Epoch, EventId, Failure, FailureKind, FarmId, Frame,
     FrameSet, JobId, NodeId, PROTOCOL, RenderSettings, SceneHash,
@@ -49,11 +49,16 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    fn has_not_begun(&self) -> bool {
+        self.waiting.len() == self.start.frames.len() as usize
+    }
+
     pub(crate) fn report(&self, id: BatchId, rendering: Option<Frame>, render_ms: u64) -> BatchReport {
         let is_idle = self.waiting.is_empty() && rendering.is_none();
         let phase = match (self.interrupted, is_idle) {
             (true, _) => BatchPhase::Interrupted,
             (false, true) => BatchPhase::Completed,
+            (false, false) if rendering.is_none() && self.has_not_begun() => BatchPhase::Queued,
             (false, false) => BatchPhase::Rendering,
         };
         BatchReport {
@@ -384,13 +389,11 @@ impl World {
         let Some(&batch) = agent.queue.iter().find(can_begin) else {
             return false;
         };
-        let frame = agent
-            .batches
-            .get_mut(&batch)
-            .unwrap()
-            .waiting
-            .pop_front()
-            .unwrap();
+        let held = agent.batches.get_mut(&batch).unwrap();
+        if held.has_not_begun() {
+            self.mail.push_back(Report::BatchBegun(batch));
+        }
+        let frame = held.waiting.pop_front().unwrap();
         agent.rendering = Some((batch, frame));
         self.mail.push_back(Report::FrameStarted { batch, frame });
         true
@@ -524,7 +527,7 @@ impl World {
 
     /// A frame is on one node, or on two of which one is a copy; and nothing that is delivered is on any.
     fn check_batches(&self) {
-        let mut on: BTreeMap<(JobId, Frame), u32> = BTreeMap::new();
+        let mut on: BTreeMap<(JobId, Frame), (u32, u32)> = BTreeMap::new();
         for batch in self
             .farm
             .job_ids()
@@ -532,12 +535,18 @@ impl World {
         {
             let running = self.farm.batch(batch.id).filter(|batch| batch.ended.is_none());
             for frame in running.iter().flat_map(|batch| batch.open.iter()) {
-                *on.entry((batch.job, frame)).or_default() += 1;
+                let (all, rendering) = on.entry((batch.job, frame)).or_default();
+                *all += 1;
+                *rendering += u32::from(batch.state == BatchState::Rendering);
             }
         }
-        for ((job, frame), nodes) in on {
+        for ((job, frame), (all, rendering)) in on {
             let state = &self.farm.frame_views(job, &frame.into())[0].state;
-            assert!(nodes <= 2, "{job} frame {frame} is on {nodes} nodes");
+            assert!(all <= 32, "{job} frame {frame} is on {all} nodes");
+            assert!(
+                rendering <= 3,
+                "{job} frame {frame} is rendered by {rendering} nodes"
+            );
             assert!(
                 matches!(state, FrameState::Leased | FrameState::Rendering),
                 "{job} frame {frame} is {state:?} and on a node"

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use farmhand_engine::Report;
 use farmhand_http::Received;
 use farmhand_protocol::BatchKey;
-use farmhand_protocol::agent::AgentEvent;
+use farmhand_protocol::agent::{AgentEvent, BatchPhase};
 use futures_util::StreamExt;
 
 use super::{Call, Link};
@@ -72,6 +72,10 @@ impl Link {
                 signs(&|signs| signs.progress(progress.clone()));
                 None
             }
+            AgentEvent::BatchPhase {
+                key,
+                phase: BatchPhase::Loading,
+            } => ours(key).map(Report::BatchBegun),
             AgentEvent::FrameStarted { key, frame } => {
                 ours(key).map(|batch| Report::FrameStarted { batch, frame })
             }
@@ -85,7 +89,7 @@ impl Link {
                 signs(&|signs| signs.batch_over(key));
                 ours(key).map(|batch| Report::BatchEnded { batch, phase })
             }
-            // A batch's phase shows in its frames, and events of newer versions are not for us.
+            // A batch's other phases show in its frames, and events of newer versions are not for us.
             _ => None,
         };
         if let Some(report) = report {

@@ -33,10 +33,21 @@ pub struct Outcome {
     pub etas: EtaCheck,
     /// For each job: when it was submitted, its first frame started, and it ended.
     pub jobs: Vec<(f64, f64, f64)>,
-    /// Seconds from the submission of the second job until a slot took its first frame.
-    pub second_waited: f64,
-    /// Frames that other slots finished in that time.
-    pub finished_before_second: u64,
+    /// How a second job came to its first slot.
+    pub second: Waited,
+}
+
+/// How a job that is submitted while all slots are busy comes to one.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Waited {
+    /// Seconds from its submission until a slot took its first frame.
+    pub waited: f64,
+    /// The node of that slot.
+    pub node: Option<usize>,
+    /// Frames that ended before on slots to which the frame, or its scene, was still on its way.
+    pub on_its_way: u64,
+    /// Frames that ended before on slots which it did not wait for.
+    pub passed_over: u64,
 }
 
 /// Expectations, at a quarter, half and three quarters of a job, and what became of them.

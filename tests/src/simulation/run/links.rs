@@ -106,6 +106,9 @@ impl Run {
                 if start.epoch.0 < self.epoch {
                     return; // The orchestrator that sent it is gone.
                 }
+                if self.farm.batch(batch).is_none_or(|held| held.ended.is_some()) {
+                    return; // It was taken back while its scene was on its way.
+                }
                 if !reached {
                     self.later(1.0, Happening::Arrives(Box::new(Report::BatchUnclear(batch))));
                     return;

@@ -4,7 +4,7 @@ use farmhand_engine::Report;
 use farmhand_protocol::agent::{BatchPhase, FailedFrame};
 use farmhand_protocol::{Failure, FailureKind};
 
-use super::super::agent::{Rendering, finished};
+use super::super::agent::{Rendering, finished, node_id};
 use super::super::chance::Chance;
 use super::super::plan::{Faults, LOAD, START};
 use super::{Happening, Run};
@@ -13,7 +13,13 @@ impl Run {
     /// An agent that renders nothing takes its next frame.
     pub(super) fn go_on(&mut self, n: usize) {
         let at = self.at;
-        let Some((batch, frame, scene)) = self.agents[n].take() else {
+        let before = self.agents[n].running;
+        let next = self.agents[n].take();
+        let now = self.agents[n].running;
+        if let Some(batch) = now.filter(|_| now != before) {
+            self.tell_later(n, Report::BatchBegun(batch));
+        }
+        let Some((batch, frame, scene)) = next else {
             let agent = &mut self.agents[n];
             if agent.rendering.is_none() && agent.has_blender && agent.is_up {
                 agent.idle_since.get_or_insert(at);
@@ -42,10 +48,9 @@ impl Run {
             .batch(batch)
             .and_then(|held| self.index_of(held.job))
             .unwrap_or(0);
-        if job == 1 && self.outcome.second_waited == 0.0 {
-            self.outcome.second_waited = at - self.times[1].0;
-            // The slot that has just finished its frame is the one that was waited for.
-            self.outcome.finished_before_second = self.outcome.finished_before_second.saturating_sub(1);
+        if job == 1 && self.outcome.second.node.is_none() {
+            self.outcome.second.node = Some(n);
+            self.outcome.second.waited = at - self.times[1].0;
         }
         let seconds = self.plan.seconds(job, frame.get()) / self.agents[n].speed;
         self.later(wait, Happening::Started(n, token));
@@ -70,9 +75,6 @@ impl Run {
             .batch(batch)
             .and_then(|held| self.index_of(held.job))
             .unwrap_or(0);
-        if self.jobs.len() > 1 && self.outcome.second_waited == 0.0 {
-            self.outcome.finished_before_second += 1;
-        }
         let chaos = self.plan.faults == Faults::All;
         let is_bad = Chance::of(&[self.plan.seed, 4, u64::from(frame.get().unsigned_abs())]).share() < 0.01;
         let ended = if chaos && (is_bad || self.agents[n].is_broken) {
@@ -103,5 +105,24 @@ impl Run {
             self.tell_later(n, Report::BatchEnded { batch, phase });
         }
         self.go_on(n);
+        self.note_what_went_before(n);
+    }
+
+    /// A slot has ended a frame while the second job waited for one, and did not begin that.
+    fn note_what_went_before(&mut self, n: usize) {
+        let Some(second) = self.jobs.get(1).filter(|_| self.outcome.second.node.is_none()) else {
+            return;
+        };
+        let was_asked = !self
+            .farm
+            .batch_views(None, 1, |batch| {
+                batch.job == *second && batch.node == node_id(n) && batch.ended.is_none()
+            })
+            .is_empty();
+        if was_asked {
+            self.outcome.second.on_its_way += 1;
+        } else {
+            self.outcome.second.passed_over += 1;
+        }
     }
 }
