@@ -30,10 +30,15 @@ test: setup tools fmt-check lint
 containers:
 	tests/containers/compose-test
 
+# What a program tells of itself, for packages: manual pages, and completions for shells.
+told_by = rm -rf target/told/$(1) && target/release/$(1) man --dir target/told/$(1)/man \
+  $(foreach shell,bash zsh fish,&& target/release/$(1) completions $(shell) >target/told/$(1)/$(shell))
+
 # Debian packages of both programs, in target/debian.
 deb: setup
 	@.ci/setup deb
 	$(CARGO) build --release --locked -p farmhand -p farmhand-agent
+	$(foreach program,farmhand farmhand-agent,$(call told_by,$(program)) &&) true
 	$(CARGO) deb --locked --no-build -p farmhand
 	$(CARGO) deb --locked --no-build -p farmhand-agent
 
@@ -44,6 +49,7 @@ bench: setup build
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-transfer
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-store
 	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-throughput
+	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-http
 
 # Breaks a farm of this machine for 20 minutes and judges what is left; arguments in ARGS, see the program's head.
 chaos: setup

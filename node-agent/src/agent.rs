@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use farmhand_http::{Access, EventLog, ListenError, Open, bind, serve};
+use farmhand_observe::{Exporter, Program, Spans};
 use farmhand_protocol::agent::{AgentEvent, BatchPhase, Joining, NodeInfo};
-use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, NodeId, PROTOCOL};
+use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, NodeId, PROTOCOL, SpanContext};
 use farmhand_tls::Role;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -24,6 +25,8 @@ use crate::engines::{self, Engine, NO_ENGINE};
 use crate::hardware::Gauge;
 use crate::local::LocalJobs;
 use crate::membership::{JoinFarmError, Membership};
+use crate::metrics::Metrics;
+use crate::stages::Traced;
 use crate::store::{Blobs, Scenes, Spool};
 use crate::{Config, announce, http, join, slot};
 
@@ -60,17 +63,20 @@ pub struct Agent {
     pub(crate) stopping: CancellationToken,
     /// Lets no frame go on once cancelled.
     pub(crate) killing: CancellationToken,
-    pub(crate) metrics: crate::metrics::Metrics,
+    pub(crate) metrics: Metrics,
+    spans: Spans,
     batches: Mutex<Batches>,
     live: Mutex<HashMap<BatchKey, Live>>,
     joining: Mutex<Option<Joining>>,
 }
 
 /// What a batch that has not ended needs besides its state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Live {
     pub(crate) log: Arc<Log>,
     pub(crate) stop: CancellationToken,
+    /// Its span, where its caller keeps a trace.
+    trace: Option<SpanContext>,
 }
 
 /// The Blenders of the node, as far as they are known.
@@ -119,6 +125,7 @@ pub struct Running {
     slots: Vec<JoinHandle<()>>,
     server: JoinHandle<io::Result<()>>,
     server_stop: CancellationToken,
+    exporter: Exporter,
 }
 
 impl Agent {
@@ -144,7 +151,14 @@ impl Agent {
             address: config.listen,
             source,
         })?;
-        let agent = Arc::new(Self::open(config, folder, membership)?);
+        let metrics = Metrics::default();
+        let program = Program {
+            name: "farmhand-agent",
+            version: env!("CARGO_PKG_VERSION"),
+            instance: folder.id().to_string(),
+        };
+        let exporter = Exporter::start(config.collector.as_ref(), program, metrics.count_spans());
+        let agent = Arc::new(Self::open(config, folder, membership, metrics, exporter.spans())?);
         let settings = &agent.config;
         let open = Open {
             seed: settings.open_seed,
@@ -188,10 +202,17 @@ impl Agent {
             slots,
             server,
             server_stop,
+            exporter,
         })
     }
 
-    fn open(config: Config, folder: DataFolder, membership: Membership) -> Result<Self, StartAgentError> {
+    fn open(
+        config: Config,
+        folder: DataFolder,
+        membership: Membership,
+        metrics: Metrics,
+        spans: Spans,
+    ) -> Result<Self, StartAgentError> {
         let store = |what| move |source| StartAgentError::Store { what, source };
         let data = folder.path().to_owned();
         let driver = data.join("driver.py");
@@ -223,7 +244,8 @@ impl Agent {
             joining: Mutex::default(),
             stopping: CancellationToken::new(),
             killing: CancellationToken::new(),
-            metrics: crate::metrics::Metrics::default(),
+            metrics,
+            spans,
             peers: crate::pull::client(&membership.trust(Role::Node)),
             membership,
             scenes: Arc::new(scenes),
@@ -348,12 +370,23 @@ impl Agent {
 
     /// What a batch that has not ended needs; made when it is first asked for.
     pub(crate) fn live_of(&self, key: BatchKey) -> Live {
-        let mut live = self.live();
-        let entry = live.entry(key).or_insert_with(|| Live {
-            log: Arc::default(),
-            stop: CancellationToken::new(),
-        });
-        entry.clone()
+        self.live().entry(key).or_default().clone()
+    }
+
+    /// A batch that has just been accepted is part of its caller's trace.
+    pub(crate) fn trace(&self, key: BatchKey, span: SpanContext) {
+        if self.spans.are_wanted() {
+            self.live().entry(key).or_default().trace = Some(span);
+        }
+    }
+
+    /// What a batch's frames are part of.
+    pub(crate) fn traced(&self, live: &Live) -> Traced<'_> {
+        Traced {
+            spans: &self.spans,
+            batch: live.trace,
+            node: self.folder.id(),
+        }
     }
 
     /// The log of a batch that has not ended.
@@ -497,5 +530,6 @@ impl Running {
         self.agent.killing.cancel();
         self.server_stop.cancel();
         let _ended = self.server.await;
+        self.exporter.end().await;
     }
 }

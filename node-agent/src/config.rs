@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use farmhand_http::{FarmAddress, Limits, Tokens};
+use farmhand_observe::Collector;
 use farmhand_tls::JoinToken;
 
 use crate::engines::EnginePath;
@@ -64,6 +65,8 @@ pub struct Config {
     pub advertise: Option<Advertised>,
     /// Whether to announce itself on the local network by multicast DNS.
     pub mdns: bool,
+    /// What is told of the stages of frames whose caller keeps a trace of them.
+    pub collector: Option<Collector>,
     /// How long a frame may go on without any sign of Blender where its job does not say.
     pub frame_timeout: Duration,
     /// How long a warm Blender may idle.
@@ -100,6 +103,7 @@ impl Config {
             join: None,
             advertise: None,
             mdns: false,
+            collector: None,
             frame_timeout: Duration::from_mins(30),
             idle: Duration::from_mins(10),
             grace: Duration::from_secs(8),

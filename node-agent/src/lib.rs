@@ -27,6 +27,7 @@ mod path_map;
 mod picture;
 mod pull;
 mod slot;
+mod stages;
 mod store;
 mod structure;
 

@@ -11,7 +11,7 @@ use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
 use farmhand_agent::{Advertised, Agent, Config, PathMap, default_data_folder, default_name};
 use farmhand_http::{FarmAddress, Limits, Tokens};
-use farmhand_observe::LogArgs;
+use farmhand_observe::{LogArgs, TraceArgs};
 use farmhand_tls::JoinToken;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -190,6 +190,9 @@ struct Run {
     grace: u64,
 
     #[command(flatten)]
+    traces: TraceArgs,
+
+    #[command(flatten)]
     logs: LogArgs,
 }
 
@@ -274,6 +277,7 @@ fn config(run: Run) -> Result<Config> {
         join: run.join,
         advertise: run.advertise,
         mdns: run.mdns,
+        collector: run.traces.otlp,
         limits: Limits {
             seed: run.limit_seed,
             api: run.limit_api,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use farmhand_http::{CallFigures, Figures};
+use farmhand_observe::Counted;
 use farmhand_protocol::agent::FinishedFrame;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
@@ -47,6 +48,7 @@ pub(crate) struct Metrics {
     scene_loads: IntCounter,
     warm_frames: IntCounter,
     transferred: IntCounterVec,
+    spans: IntCounterVec,
     slots: IntGauge,
     batches: IntGaugeVec,
     engines: IntGauge,
@@ -88,6 +90,12 @@ impl Default for Metrics {
                 "Bytes of scenes and frames that travelled, as this node sees it.",
                 "direction",
                 &Way::ALL,
+            ),
+            spans: of.counters(
+                "farmhand_agent_spans_total",
+                "Spans of traces, by what became of them.",
+                "result",
+                &Counted::ALL,
             ),
             slots: of.gauge("farmhand_agent_slots", "Blenders that may run at a time."),
             batches: of.gauges(
@@ -136,6 +144,14 @@ impl Metrics {
     pub(crate) fn travelled(&self, way: Way, bytes: u64) {
         let direction = Way::ALL[way as usize];
         self.transferred.with_label_values(&[direction]).inc_by(bytes);
+    }
+
+    /// What is to be told what becomes of spans.
+    pub(crate) fn count_spans(&self) -> impl Fn(Counted, u64) + Send + Sync + use<> {
+        let spans = self.spans.clone();
+        move |what, number| {
+            spans.with_label_values(&[what.word()]).inc_by(number);
+        }
     }
 
     /// Everything as it stands, as a response.

@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use crate::agent::{Agent, Live};
 use crate::blender::{Loaded, NoFrame, Rendered, Sign, Warm, Watch};
+use crate::stages::Stages;
 use crate::store::LaidOut;
 use crate::{engines, hardware, picture};
 
@@ -88,18 +89,26 @@ impl Slot<'_> {
         };
         let live = self.agent.live_of(key);
         let work = Work { key, request, live };
+        let traced = self.agent.traced(&work.live);
         let mut loaded = None;
         while !self.agent.stopping.is_cancelled()
             && let Some(frame) = self.take_frame()
         {
             work.live.log.push(&frame_mark(frame));
+            let mut stages = Stages::new(traced, request, frame);
+            if loaded.is_none() {
+                stages.begin("prepare scene");
+            }
             let found = tokio::select! {
                 found = self.loaded(&work, &mut loaded) => found.map_err(NoFrame::Failed),
                 () = work.live.stop.cancelled() => Err(NoFrame::Cancelled),
                 () = self.agent.killing.cancelled() => Err(NoFrame::Cancelled),
             };
             let rendered = match found {
-                Ok(wanted) => self.frame(&work, &wanted, frame).await,
+                Ok(wanted) => {
+                    stages.end();
+                    self.frame(&work, &wanted, frame, &mut stages).await
+                }
                 Err(no_frame) => Err(no_frame),
             };
             let rendered = match rendered {
@@ -123,6 +132,7 @@ impl Slot<'_> {
                     }
                 }
                 Err(NoFrame::Failed(failure)) => {
+                    stages.fail(&failure);
                     tracing::warn!(frame = frame.get(), kind = ?failure.kind, "{}", failure.message);
                     let said = format!("--- frame {frame} failed: {} ---", failure.message);
                     work.live.log.push(&said);
@@ -177,6 +187,7 @@ impl Slot<'_> {
         work: &Work<'_>,
         wanted: &Loaded,
         frame: Frame,
+        stages: &mut Stages<'_>,
     ) -> Result<FinishedFrame, NoFrame> {
         let agent = Arc::clone(self.agent);
         self.has_space(work).await?;
@@ -192,13 +203,14 @@ impl Slot<'_> {
             kill: &agent.killing,
             log: &work.live.log,
         };
-        let mut teller = Teller::new(&agent, self.number, work.key, frame);
+        let mut teller = Teller::new(&agent, self.number, work.key, frame, stages);
         let rendered = self
             .warm
             .render(wanted, frame, &folder, &watch, |sign| teller.hear(sign))
             .await?;
+        stages.begin("verify");
         let result = tokio::task::spawn_blocking(move || collect(&folder, &rendered)).await;
-        result
+        let result = result
             .map_err(|error| Failure::new(FailureKind::DriverError, error.to_string()))
             .and_then(|collected| collected)
             .map_err(|failure| {
@@ -210,7 +222,9 @@ impl Slot<'_> {
                     failure
                 };
                 NoFrame::Failed(failure.with_log(work.live.log.end()))
-            })
+            })?;
+        stages.end();
+        Ok(result)
     }
 }
 
@@ -243,8 +257,9 @@ impl Slot<'_> {
 }
 
 /// Tells a slot's progress to whoever reads the events.
-struct Teller<'a> {
+struct Teller<'a, 's> {
     agent: &'a Agent,
+    stages: &'a mut Stages<'s>,
     slot: u32,
     progress: Progress,
     began: Instant,
@@ -253,8 +268,8 @@ struct Teller<'a> {
     told: Option<Instant>,
 }
 
-impl<'a> Teller<'a> {
-    fn new(agent: &'a Agent, slot: u32, key: BatchKey, frame: Frame) -> Self {
+impl<'a, 's> Teller<'a, 's> {
+    fn new(agent: &'a Agent, slot: u32, key: BatchKey, frame: Frame, stages: &'a mut Stages<'s>) -> Self {
         let progress = Progress {
             slot,
             key,
@@ -268,6 +283,7 @@ impl<'a> Teller<'a> {
         };
         Self {
             agent,
+            stages,
             slot,
             progress,
             began: Instant::now(),
@@ -285,12 +301,17 @@ impl<'a> Teller<'a> {
         let changed = self.progress.doing != doing;
         doing.clone_into(&mut self.progress.doing);
         match sign {
-            Sign::StartingBlender => self.agent.metrics.blender_started(),
+            Sign::StartingBlender => {
+                self.stages.begin("start blender");
+                self.agent.metrics.blender_started();
+            }
             Sign::LoadingScene => {
                 self.is_warm = false;
+                self.stages.begin("load scene");
                 self.agent.metrics.scene_loaded();
             }
             Sign::Started => {
+                self.stages.begin("render");
                 self.agent.metrics.frame_began(self.is_warm);
                 self.began = Instant::now();
                 if let Some(frame) = self.progress.frame {

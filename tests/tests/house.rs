@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "farmhand-contract",
             "farmhand-engine",
             "farmhand-http",
+            "farmhand-observe",
             "farmhand-protocol",
             "farmhand-tls",
         ],
@@ -50,7 +51,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "farmhand-tls",
         ],
     ),
-    ("farmhand-observe", &[]),
+    (
+        "farmhand-observe",
+        &["farmhand-http", "farmhand-protocol", "farmhand-tls"],
+    ),
     // Tests only.
     ("farmhand-contract", &[]),
     ("farmhand-steps", &[]),

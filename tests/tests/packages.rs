@@ -85,8 +85,12 @@ fn everything_that_is_packed_is_there() {
                 .iter()
                 .any(|path| path.ends_with(&format!("debian/{assets}/{package}.default")))
         );
+        let told = format!("../target/told/{package}/");
+        let (made, packed): (Vec<&str>, Vec<&str>) =
+            packed.into_iter().partition(|path| path.starts_with(&told));
+        assert_eq!(made.len(), 4, "{package} packs what it tells of itself: {made:?}");
         for path in packed {
-            let path = folder.join(path.trim_end_matches("*.md"));
+            let path = folder.join(path.split('*').next().unwrap());
             assert!(path.exists(), "{package} packs {}", path.display());
         }
         let users = asset(assets, &format!("{package}.sysusers"));

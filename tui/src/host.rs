@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_client::FarmAddress;
 use farmhand_http::{Limits, Tokens};
-use farmhand_observe::LogArgs;
+use farmhand_observe::{Collector, LogArgs};
 use farmhand_orchestrator::{Bounds, Config, Discover, Notify, Secret, Webhook};
 use farmhand_protocol::FarmId;
 use tokio::sync::oneshot;
@@ -47,6 +47,7 @@ pub(crate) struct HostPlan {
     webhooks: Vec<Webhook>,
     webhook_secret_file: Option<PathBuf>,
     on_event: Option<PathBuf>,
+    collector: Option<Collector>,
     /// With an absolute folder, if any.
     logs: LogArgs,
     token_file: Option<PathBuf>,
@@ -82,6 +83,7 @@ impl HostPlan {
             webhooks: args.webhooks,
             webhook_secret_file: args.webhook_secret_file.as_deref().map(absolute).transpose()?,
             on_event: args.on_event.as_deref().map(found_program).transpose()?,
+            collector: args.traces.otlp,
             logs: LogArgs {
                 log_dir: args.logs.log_dir.as_deref().map(absolute).transpose()?,
                 ..args.logs
@@ -140,6 +142,9 @@ impl HostPlan {
         }
         if let Some(program) = &self.on_event {
             add("--on-event", program.clone().into());
+        }
+        if let Some(collector) = &self.collector {
+            add("--otlp", collector.to_string().into());
         }
         if let Some(folder) = &self.logs.log_dir {
             add("--log-dir", folder.clone().into());
@@ -331,6 +336,7 @@ fn config(plan: HostPlan) -> Result<Config> {
             ..defaults.bounds
         },
         allow_output: plan.allow_output,
+        collector: plan.collector,
         nodes: plan.nodes,
         discover: plan.discover,
         tokens: plan.token,
@@ -342,4 +348,34 @@ fn config(plan: HostPlan) -> Result<Config> {
         scene: Some(Box::pin(scene)),
         ..defaults
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_farm_that_is_handed_over_sends_its_spans_to_the_same_collector() {
+        let folder = PathBuf::from("/nowhere/farmhand");
+        let place = Place::new(Some(folder.clone())).unwrap();
+        let common = Common {
+            farm: None,
+            data: Some(folder),
+            token_file: None,
+            ca: None,
+        };
+        let args = HostArgs {
+            traces: farmhand_observe::TraceArgs {
+                otlp: Some("http://tempo:4318/otlp".parse().unwrap()),
+            },
+            ..HostArgs::default()
+        };
+        let plan = HostPlan::new(&common, &place, args).unwrap();
+        let arguments = plan.serve_arguments(plan.listen);
+        let flag = arguments
+            .iter()
+            .position(|argument| argument == "--otlp")
+            .unwrap();
+        assert_eq!(arguments[flag + 1], "http://tempo:4318/otlp");
+    }
 }

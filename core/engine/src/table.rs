@@ -192,7 +192,8 @@ impl FrameTable {
         *self.revisions.entry(frame).or_default() += 1;
     }
 
-    pub(crate) fn counts(&self, rendering: u32) -> FrameCounts {
+    /// How many frames are in which state, when so many of the leased ones are being rendered.
+    pub fn counts(&self, rendering: u32) -> FrameCounts {
         FrameCounts {
             pending: self.count(Durable::Pending),
             leased: self.count(Durable::Leased).saturating_sub(rendering),

@@ -9,7 +9,10 @@ use farmhand_protocol::agent::{
     AgentEvent, BatchReport, BlobsPulled, FramesRevoked, NodeInfo, PullBlobs, RevokeFrames, StartBatch,
 };
 use farmhand_protocol::farm::Page;
-use farmhand_protocol::{BatchKey, BlobHash, Frame, FrameSet, PROTOCOL, PROTOCOL_HEADER, Problem, TreePath};
+use farmhand_protocol::{
+    BatchKey, BlobHash, Frame, FrameSet, PROTOCOL, PROTOCOL_HEADER, Problem, SpanContext, TRACEPARENT_HEADER,
+    TreePath,
+};
 use farmhand_tls::Trust;
 use futures_util::{Stream, StreamExt};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -134,10 +137,18 @@ impl AgentLink {
         }
     }
 
-    /// Hands it a batch.
-    pub(crate) async fn start(&self, batch: &StartBatch) -> Result<(), CallError> {
-        self.done(self.request(Method::POST, "/v1/batches").json(batch))
-            .await
+    /// Hands it a batch, and tells which span its own are part of.
+    pub(crate) async fn start(
+        &self,
+        batch: &StartBatch,
+        trace: Option<SpanContext>,
+    ) -> Result<(), CallError> {
+        let request = self.request(Method::POST, "/v1/batches").json(batch);
+        let request = match trace {
+            Some(trace) => request.header(TRACEPARENT_HEADER, trace.to_string()),
+            None => request,
+        };
+        self.done(request).await
     }
 
     /// Takes frames back where they have not started; returns those.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use farmhand_engine::Policy;
 use farmhand_http::{Limits, Tokens};
+use farmhand_observe::Collector;
 
 use crate::discovery::{Discover, Resolve};
 use crate::notify::Notify;
@@ -52,6 +53,8 @@ pub struct Config {
     pub scene: Option<SceneInTheMaking>,
     /// Who is told of what happens.
     pub notify: Notify,
+    /// What is told of each frame's stages.
+    pub collector: Option<Collector>,
     /// The farm's rules.
     pub policy: Policy,
 }
@@ -78,6 +81,7 @@ impl Config {
             limits: Limits::default(),
             scene: None,
             notify: Notify::default(),
+            collector: None,
             policy: Policy::default(),
         }
     }
@@ -104,6 +108,7 @@ impl std::fmt::Debug for Config {
             .field("resolve", &self.resolve.is_some())
             .field("scene", &self.scene.is_some())
             .field("notify", &self.notify)
+            .field("collector", &self.collector)
             .field("policy", &self.policy)
             .finish()
     }

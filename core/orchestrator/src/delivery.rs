@@ -52,9 +52,16 @@ pub(crate) enum DeliveryError {
 /// Start and end of the names of unfinished files. They do not end as pictures do.
 const PART: (&str, &str) = (".farmhand-", ".part");
 
-/// Fetches all files of a frame and puts them under their names. The answer has their paths relative to the
-/// job's folder.
-pub(crate) async fn bring_home(agent: &AgentLink, parcel: &Parcel) -> Result<FinishedFrame, DeliveryError> {
+/// All files of a frame, on disk beside their places. Dropped, they are gone.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    parts: Vec<Part>,
+    /// What they are to be called, relative to the job's folder.
+    files: Vec<FrameFile>,
+}
+
+/// Fetches all files of a frame.
+pub(crate) async fn fetch_files(agent: &AgentLink, parcel: &Parcel) -> Result<Fetched, DeliveryError> {
     let files = parcel
         .finished
         .files
@@ -67,6 +74,12 @@ pub(crate) async fn bring_home(agent: &AgentLink, parcel: &Parcel) -> Result<Fin
     for file in &parcel.finished.files {
         parts.push(fetch(agent, parcel, file).await?);
     }
+    Ok(Fetched { parts, files })
+}
+
+/// Puts fetched files under their names. The answer has their paths relative to the job's folder.
+pub(crate) async fn put_in_place(parcel: &Parcel, fetched: Fetched) -> Result<FinishedFrame, DeliveryError> {
+    let Fetched { parts, files } = fetched;
     let (folder, targets) = (parcel.folder.clone(), files.clone());
     off_thread(move || settle(&folder, &parts, &targets)).await?;
     Ok(FinishedFrame {

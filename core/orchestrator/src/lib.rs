@@ -36,6 +36,7 @@ mod rehearsal;
 mod retention;
 mod running;
 mod scene;
+mod spans;
 mod sqlite;
 mod submissions;
 mod telemetry;

@@ -27,6 +27,7 @@ use crate::delivery::Parcel;
 use crate::inbox::Inbox;
 use crate::kept_logs::{KeptLogs, LogLabel};
 use crate::metrics::Metrics;
+use crate::spans::Tracer;
 use crate::telemetry::Telemetry;
 use crate::upload::Homes;
 
@@ -44,6 +45,7 @@ pub(crate) struct Means {
     pub(crate) scratch: PathBuf,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tracer: Tracer,
     pub(crate) logs: Arc<KeptLogs>,
     /// Where each node was reached last.
     pub(crate) routes: Mutex<HashMap<NodeId, String>>,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use farmhand_engine::{Fact, Farm, Stamped};
 use farmhand_http::{CallFigures, Figures};
+use farmhand_observe::Counted;
 use farmhand_protocol::JobId;
 use farmhand_protocol::farm::{FrameCounts, JobState, NodeState};
 use jiff::Timestamp;
@@ -95,6 +96,7 @@ pub(crate) struct Metrics {
     transferred: IntCounterVec,
     notices: IntCounterVec,
     certificates: IntCounter,
+    spans: IntCounterVec,
     commit_seconds: Histogram,
     facts: IntCounter,
 }
@@ -184,6 +186,12 @@ impl Metrics {
                 "farmhand_certificates_issued_total",
                 "Certificates that nodes were given.",
             ),
+            spans: of.counters(
+                "farmhand_spans_total",
+                "Spans of traces, by what became of them.",
+                "result",
+                &Counted::ALL,
+            ),
             commit_seconds: of.histogram(
                 "farmhand_journal_commit_seconds",
                 "Time to make a turn durable.",
@@ -249,6 +257,11 @@ impl Metrics {
     /// A node was given a certificate.
     pub(crate) fn certificate_issued(&self) {
         self.certificates.inc();
+    }
+
+    /// That became of so many spans.
+    pub(crate) fn spans(&self, what: Counted, number: u64) {
+        self.spans.with_label_values(&[what.word()]).inc_by(number);
     }
 
     /// Bytes have travelled.

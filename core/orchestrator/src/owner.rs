@@ -22,6 +22,7 @@ use crate::log::log;
 use crate::memory::recall;
 use crate::metrics::Metrics;
 use crate::notify::Notices;
+use crate::spans::Lives;
 use crate::touched::Touched;
 
 /// Messages that one turn takes at most.
@@ -46,6 +47,7 @@ pub(crate) struct Owner {
     pub(crate) links: Arc<Links>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) notices: Notices,
+    pub(crate) lives: Lives,
     pub(crate) started: Instant,
     pub(crate) ticked: Instant,
     /// When the latest turn began.
@@ -238,6 +240,7 @@ impl Owner {
         }
         for sighting in &decision.sightings {
             work.touched.by_sighting(&self.farm, sighting);
+            self.lives.seen(sighting, now.wall);
         }
         work.ended.extend(ended_jobs(&self.farm, &stamped));
         work.stamped.extend(stamped);
@@ -259,6 +262,7 @@ impl Owner {
             log(&self.farm, stamped, note.as_ref());
         }
         self.metrics.happened(&self.farm, &work.stamped, &work.ended);
+        self.lives.happened(&self.farm, &work.stamped, &work.ended);
         if self.notices.are_wanted() {
             let now = self.now();
             let jobs = work.ended.iter().filter_map(|id| self.farm.job_view(*id, now));
@@ -405,6 +409,7 @@ mod tests {
     use crate::link::Means;
     use crate::links::Dialling;
     use crate::notify::{Notify, Posts};
+    use crate::spans::Tracer;
     use crate::sqlite::SqliteJournal;
     use crate::telemetry::Telemetry;
 
@@ -467,6 +472,7 @@ mod tests {
             scratch: folder.path().join("scratch"),
             telemetry,
             metrics: Arc::clone(&metrics),
+            tracer: Tracer::new(id, farmhand_observe::Spans::default()),
             logs: Arc::new(crate::kept_logs::KeptLogs::open(folder.path().join("frame-logs"))),
             routes: Mutex::default(),
         };
@@ -485,6 +491,7 @@ mod tests {
                 is_full: Arc::clone(&is_full),
             }),
             painter,
+            lives: Lives::new(means.tracer.clone()),
             links: Arc::new(Links::new(means, dialling, BTreeSet::new())),
             notices: Notices::start(
                 &Notify::default(),

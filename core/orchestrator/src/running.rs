@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use farmhand_engine::{Now, Policy};
 use farmhand_http::{Access, ListenError, Open};
+use farmhand_observe::{Collector, Exporter, Program};
 use farmhand_protocol::{BootId, FarmId, JobId};
 use farmhand_tls::{AuthorityError, NoSystemRoots, Trust};
 use tokio::sync::mpsc;
@@ -36,6 +37,7 @@ use crate::output::OutputRoots;
 use crate::owner::Owner;
 use crate::retention::Retention;
 use crate::scene::Stock;
+use crate::spans::{Lives, Tracer};
 use crate::sqlite::{Deliveries, SqliteJournal, inspect};
 use crate::submissions::Submissions;
 use crate::telemetry::Telemetry;
@@ -110,6 +112,7 @@ pub struct Running {
     stop: CancellationToken,
     owner: Option<JoinHandle<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
+    exporter: Option<Exporter>,
 }
 
 /// Starts an orchestrator on the current runtime. Returns once it listens.
@@ -144,15 +147,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         policy: config.policy,
         dialling: Dialling {
             tokens: config.tokens.clone(),
-            trust: certificates
-                .as_ref()
-                .map_or(Trust::Nobody, |certificates| certificates.trust_in_agents()),
+            trust: trust_in_agents(certificates.as_deref()),
             plain: !https || config.allow_plain_agents,
         },
         certificates: certificates.clone(),
         nodes,
         notify: config.notify,
         posts,
+        collector: config.collector,
         scratch: config.data.join("scratch"),
         stop: stop.clone(),
     };
@@ -213,6 +215,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stop,
         owner: Some(owner),
         server: Some(server),
+        exporter: Some(assembled.exporter),
     })
 }
 
@@ -225,6 +228,7 @@ struct Assembled {
     stock: Stock,
     owner: Owner,
     hold: Hold,
+    exporter: Exporter,
 }
 
 /// Settings that reach into every part.
@@ -235,6 +239,7 @@ struct FarmWide {
     nodes: Vec<String>,
     notify: Notify,
     posts: Posts,
+    collector: Option<Collector>,
     scratch: PathBuf,
     stop: CancellationToken,
 }
@@ -255,6 +260,8 @@ fn assemble(
     let (boot, _) = Uuid::new_v4().as_u64_pair();
     let (mut painter, board) = Painter::new(BootId(boot), Arc::clone(&telemetry));
     let logs = Arc::new(opened.logs);
+    let exporter = export(farm_wide.collector.as_ref(), farm.id(), &metrics);
+    let tracer = Tracer::new(farm.id(), exporter.spans());
     let means = Means {
         farm: farm.id(),
         inbox: inbox.clone(),
@@ -263,6 +270,7 @@ fn assemble(
         scratch: farm_wide.scratch,
         telemetry,
         metrics: Arc::clone(&metrics),
+        tracer: tracer.clone(),
         logs: Arc::clone(&logs),
         routes: Mutex::default(),
     };
@@ -318,6 +326,7 @@ fn assemble(
         links,
         metrics,
         notices,
+        lives: Lives::new(tracer),
         started,
         ticked: started,
         turned: started,
@@ -331,6 +340,19 @@ fn assemble(
         stock,
         owner,
         hold: opened.hold,
+        exporter,
+    })
+}
+
+fn export(collector: Option<&Collector>, farm: FarmId, metrics: &Arc<Metrics>) -> Exporter {
+    let program = Program {
+        name: "farmhand",
+        version: env!("CARGO_PKG_VERSION"),
+        instance: farm.to_string(),
+    };
+    let metrics = Arc::clone(metrics);
+    Exporter::start(collector, program, move |what, number| {
+        metrics.spans(what, number);
     })
 }
 
@@ -390,6 +412,9 @@ impl Running {
         if let Some(server) = self.server.take() {
             let _killed_with_the_process = tokio::time::timeout(patience, server).await;
         }
+        if let Some(exporter) = self.exporter.take() {
+            exporter.end().await; // What the loop told last is sent too.
+        }
     }
 }
 
@@ -398,6 +423,10 @@ impl Drop for Running {
         self.stop.cancel();
         self.inbox.stop_soon();
     }
+}
+
+fn trust_in_agents(certificates: Option<&Certificates>) -> Trust {
+    certificates.map_or(Trust::Nobody, Certificates::trust_in_agents)
 }
 
 /// Names and addresses under which whoever listens here can be reached.

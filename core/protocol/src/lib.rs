@@ -18,6 +18,7 @@ mod manifest;
 mod notice;
 mod problem;
 mod settings;
+mod trace;
 
 pub use audit::{AuditEntry, USER_HEADER};
 pub use blender::{BlenderVersion, BlenderVersionError};
@@ -35,6 +36,7 @@ pub use manifest::{
 pub use notice::{Notice, NoticeKind};
 pub use problem::Problem;
 pub use settings::{Denoise, Device, RenderSettings, SettingsError};
+pub use trace::{SpanContext, SpanId, TRACEPARENT_HEADER, TraceId};
 
 /// Version of the wire forms in this crate: `(major, minor)`. One minor version apart works.
 pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 0 };

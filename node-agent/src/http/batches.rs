@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use farmhand_http::{Json, Path, Query, Reject};
 use farmhand_protocol::agent::{BatchReport, FramesRevoked, RevokeFrames, StartBatch};
-use farmhand_protocol::{BatchKey, Frame, TreePath};
+use farmhand_protocol::{BatchKey, Frame, SpanContext, TRACEPARENT_HEADER, TreePath};
 use serde::Deserialize;
 
 use super::{Shared, blobs};
 use crate::agent::Agent;
-use crate::batches::{Cancelled, StartError};
+use crate::batches::{Cancelled, Change, StartError};
 use crate::store::SceneError;
 
 /// 202 with the batch as it stands; the same again where it is here already.
 pub(super) async fn start(
     State(agent): Shared,
+    headers: HeaderMap,
     Json(request): Json<StartBatch>,
 ) -> Result<(StatusCode, Json<BatchReport>), Reject> {
     let key = BatchKey {
@@ -31,11 +32,23 @@ pub(super) async fn start(
         found.map_err(|_| internal("looking for the scene failed"))??;
     }
     let report = agent.change(|batches| match batches.start(request) {
-        Ok(changes) => (Ok(batches.report(key)), changes),
+        Ok(changes) => {
+            let is_new = changes.iter().any(|change| matches!(change, Change::Accepted(_)));
+            // Before a slot can take it.
+            if let Some(span) = trace_of(&headers).filter(|_| is_new) {
+                agent.trace(key, span);
+            }
+            (Ok(batches.report(key)), changes)
+        }
         Err(error) => (Err(error), Vec::new()),
     })?;
     let report = report.ok_or_else(|| internal("the batch was accepted and is not there"))?;
     Ok((StatusCode::ACCEPTED, Json(report)))
+}
+
+/// What a call is part of, if its caller says so. What cannot be read is passed over, as Trace Context asks.
+fn trace_of(headers: &HeaderMap) -> Option<SpanContext> {
+    headers.get(TRACEPARENT_HEADER)?.to_str().ok()?.parse().ok()
 }
 
 fn can_render(agent: &Agent) -> Result<(), Reject> {

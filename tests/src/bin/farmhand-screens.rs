@@ -3,20 +3,25 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use farmhand_tests::{Blender, Scene, build_path, free_port, svg};
+use farmhand_tests::{Blender, Scene, Terminal, build_path, svg, within};
+use tokio::time::sleep;
 
 const SIZE: (u16, u16) = (100, 30);
 
 /// A first frame waits for three Blenders to start.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-fn main() -> ExitCode {
+/// Time for a key to be taken and its screen drawn.
+const DRAWN: Duration = Duration::from_millis(400);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
     let folder = std::env::args_os()
         .nth(1)
         .map_or_else(|| PathBuf::from("docs/screens"), PathBuf::from);
-    match make(&folder) {
+    match make(&folder).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -25,55 +30,56 @@ fn main() -> ExitCode {
     }
 }
 
-fn make(folder: &Path) -> Result<(), String> {
+async fn make(folder: &Path) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let data = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
-    let scene = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
-    let broken = Scene::NO_CAMERA.make(Blender::Executable, scene.path());
-    let terminal = Terminal::demo(data.path())?;
-    terminal.until("▶ render")?;
-    let demo = find(data.path(), "blend").ok_or("the demo has no scene")?;
-    let farm = terminal.farm()?;
-    terminal.until("48/48")?;
+    let scenes = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let broken = Scene::NO_CAMERA.make(Blender::Executable, scenes.path());
+    let demo = Demo::start(data.path());
+    demo.until("▶ render").await;
+    let scene = find(data.path(), "blend").ok_or("the demo has no scene")?;
+    let farm = demo.farm()?;
+    demo.until("48/48").await;
     submit(&farm, &broken, "titles_v3", "1-24", &["--priority", "10"])?;
-    terminal.until("✗ fail")?;
+    demo.until("✗ fail").await;
     submit(
         &farm,
-        &demo,
+        &scene,
         "night_v12",
         "1-48",
         &["--samples", "12", "--priority", "50"],
     )?;
     // An end is expected once three frames are measured.
-    terminal.until("eta ")?;
-    std::thread::sleep(Duration::from_secs(10));
-    terminal.press(&["1", "g", "g"])?;
-    terminal.keep(folder, "farm")?;
-    terminal.press(&["Enter"])?;
-    terminal.until("p50")?;
-    terminal.keep(folder, "job")?;
-    terminal.press(&["Escape"])?;
-    terminal.press(&["v"])?;
-    terminal.until("decoded")?;
-    terminal.keep(folder, "preview")?;
-    terminal.press(&["Escape"])?;
-    terminal.press(&["2", "Enter"])?;
-    terminal.until("drain now")?;
-    terminal.keep(folder, "node")?;
-    terminal.press(&["Escape"])?;
-    terminal.press(&["1", "/"])?;
-    terminal.press(&["-l", "titles"])?;
-    terminal.press(&["Enter", "w"])?;
-    terminal.until("to do")?;
-    terminal.keep(folder, "why")?;
-    terminal.press(&["Escape"])?;
-    terminal.press(&["Escape"])?;
-    terminal.press(&["n"])?;
-    terminal.press(&["-l", &demo.display().to_string()])?;
-    terminal.until("the file says")?;
-    terminal.press(&["Down", "Down"])?;
-    terminal.until("the file's own range")?;
-    terminal.keep(folder, "submit")?;
+    demo.until("eta ").await;
+    sleep(Duration::from_secs(10)).await;
+    demo.press(&["1", "g", "g"]).await;
+    demo.keep(folder, "farm").await?;
+    demo.press(&["Enter"]).await;
+    demo.until("p50").await;
+    demo.keep(folder, "job").await?;
+    demo.press(&["Escape"]).await;
+    demo.press(&["v"]).await;
+    demo.until("decoded").await;
+    demo.keep(folder, "preview").await?;
+    demo.press(&["Escape"]).await;
+    demo.press(&["2", "Enter"]).await;
+    demo.until("drain now").await;
+    demo.keep(folder, "node").await?;
+    demo.press(&["Escape"]).await;
+    demo.press(&["1", "/"]).await;
+    demo.type_in("titles").await;
+    demo.press(&["Enter", "w"]).await;
+    demo.until("to do").await;
+    demo.keep(folder, "why").await?;
+    demo.press(&["Escape"]).await;
+    demo.press(&["Escape"]).await;
+    demo.press(&["n"]).await;
+    demo.type_in(&scene.display().to_string()).await;
+    demo.until("the file says").await;
+    demo.press(&["Down", "Down"]).await;
+    demo.until("the file's own range").await;
+    demo.keep(folder, "submit").await?;
+    demo.leave().await;
     Ok(())
 }
 
@@ -110,77 +116,39 @@ fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
     None
 }
 
-/// A tmux server of its own; it goes when this is dropped.
-struct Terminal {
-    socket: String,
-}
+/// The dashboard of `farmhand demo`.
+struct Demo(Terminal);
 
-impl Terminal {
-    fn demo(data: &Path) -> Result<Self, String> {
-        let terminal = Self {
-            socket: format!("farmhand-screens-{}", free_port()),
-        };
+impl Demo {
+    fn start(data: &Path) -> Self {
         let program = format!(
             "env -u FARMHAND_TOKEN -u NO_COLOR COLORTERM=truecolor '{}' demo --data '{}'",
             build_path("farmhand").display(),
             data.display(),
         );
-        let (width, height) = (SIZE.0.to_string(), SIZE.1.to_string());
-        terminal.tmux(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            &width,
-            "-y",
-            &height,
-            &program,
-        ])?;
-        Ok(terminal)
+        Self(Terminal::run(data, &program, SIZE.0, SIZE.1))
     }
 
-    fn tmux(&self, args: &[&str]) -> Result<String, String> {
-        let output = Command::new("tmux")
-            .args(["-L", &self.socket])
-            .args(args)
-            .output();
-        let output = output.map_err(|error| format!("cannot start tmux: {error}"))?;
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            Err(format!(
-                "tmux: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            ))
-        }
+    async fn press(&self, keys: &[&str]) {
+        self.0.press(keys);
+        sleep(DRAWN).await;
     }
 
-    fn press(&self, keys: &[&str]) -> Result<(), String> {
-        let mut args = vec!["send-keys"];
-        args.extend(keys);
-        self.tmux(&args)?;
-        std::thread::sleep(Duration::from_millis(400));
-        Ok(())
+    async fn type_in(&self, text: &str) {
+        self.0.type_in(text);
+        sleep(DRAWN).await;
     }
 
-    fn until(&self, text: &str) -> Result<(), String> {
-        let began = Instant::now();
-        loop {
-            let screen = self.tmux(&["capture-pane", "-p"])?;
-            if screen.contains(text) {
-                return Ok(());
-            }
-            if began.elapsed() > PATIENCE {
-                return Err(format!("the screen never showed {text:?}:\n{screen}"));
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
+    async fn until(&self, text: &str) {
+        within(PATIENCE, &format!("the screen shows {text:?}"), async || {
+            self.0.screen()?.contains(text).then_some(())
+        })
+        .await;
     }
 
     /// The address of the farm, as the screen tells it.
     fn farm(&self) -> Result<String, String> {
-        let screen = self.tmux(&["capture-pane", "-p"])?;
+        let screen = self.0.screen().unwrap_or_default();
         let address = screen
             .split("FARM ")
             .nth(1)
@@ -190,22 +158,21 @@ impl Terminal {
             .ok_or(format!("no farm is named: {screen}"))
     }
 
-    fn keep(&self, folder: &Path, name: &str) -> Result<(), String> {
+    async fn keep(&self, folder: &Path, name: &str) -> Result<(), String> {
         // What was asked for may be half drawn.
-        std::thread::sleep(Duration::from_secs(2));
-        let screen = self.tmux(&["capture-pane", "-e", "-p"])?;
+        sleep(Duration::from_secs(2)).await;
+        let screen = self.0.tmux(&["capture-pane", "-e", "-p"]);
+        let screen = screen.ok_or("the demo has ended")?;
         let path = folder.join(format!("{name}.svg"));
         let drawn = svg::of_terminal(&screen, SIZE.0, SIZE.1)?;
         std::fs::write(&path, drawn).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         println!("{}", path.display());
         Ok(())
     }
-}
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _gone_already = self.tmux(&["send-keys", "C-c"]);
-        std::thread::sleep(Duration::from_secs(2));
-        let _gone_already = self.tmux(&["kill-server"]);
+    /// Lets it end in order: its agents are its own.
+    async fn leave(self) {
+        self.0.press(&["C-c"]);
+        sleep(Duration::from_secs(2)).await;
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::view::Theme;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use farmhand_client::FarmAddress;
-use farmhand_observe::LogArgs;
+use farmhand_observe::{LogArgs, TraceArgs};
 use farmhand_orchestrator::{Discover, Webhook};
 use farmhand_protocol::farm::Existing;
 use farmhand_protocol::{BatchId, Device, Frame, FrameSet, IdError, JobId, RenderSettings};
@@ -185,6 +185,8 @@ pub(crate) struct HostArgs {
     /// Send the token to agents of other machines without encryption even though the farm has a CA.
     #[arg(long, env = "FARMHAND_ALLOW_PLAIN_AGENTS", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) allow_plain_agents: bool,
+    #[command(flatten)]
+    pub(crate) traces: TraceArgs,
     #[command(flatten)]
     pub(crate) logs: LogArgs,
 }

@@ -4,13 +4,16 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use farmhand_engine::Report;
+use farmhand_observe::Kind;
+use farmhand_protocol::agent::FinishedFrame;
 use farmhand_protocol::farm::Weight;
 use farmhand_protocol::{Failure, FailureKind, JobId};
 
 use super::Link;
 use crate::agent::AgentLink;
-use crate::delivery::{DeliveryError, Parcel, bring_home};
+use crate::delivery::{DeliveryError, Parcel, fetch_files, put_in_place};
 use crate::metrics::Way;
+use crate::spans::About;
 
 impl Link {
     pub(super) async fn bring(&self, parcel: Parcel, job: JobId) {
@@ -21,7 +24,7 @@ impl Link {
             let Ok(slot) = self.fetch_slots.acquire().await else {
                 return;
             };
-            let error = match bring_home(&self.way_to(&parcel), &parcel).await {
+            let error = match self.bring_home(&parcel, job).await {
                 Ok(finished) => {
                     let bytes = finished.files.iter().map(|file| file.size).sum();
                     self.means.metrics.travelled(Way::FromNodes, bytes);
@@ -55,6 +58,20 @@ impl Link {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(10));
         }
+    }
+
+    async fn bring_home(&self, parcel: &Parcel, job: JobId) -> Result<FinishedFrame, DeliveryError> {
+        let about = About {
+            job,
+            batch: parcel.key.batch,
+            frame: Some(parcel.finished.frame),
+            node: Some(parcel.node),
+        };
+        let tracer = &self.means.tracer;
+        let stage = tracer.stage(about, "transfer", Kind::Client);
+        let fetched = stage.ended(fetch_files(&self.way_to(parcel), parcel).await)?;
+        let stage = tracer.stage(about, "deliver", Kind::Internal);
+        stage.ended(put_in_place(parcel, fetched).await)
     }
 
     /// The agent, where it was reached last: it may have come back under another address.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use farmhand_engine::Report;
+use farmhand_observe::Kind;
 use farmhand_protocol::agent::StartBatch;
 use farmhand_protocol::{BatchId, BlobHash, Failure, FailureKind, Problem};
 use tokio::sync::mpsc;
@@ -11,6 +12,7 @@ use super::{Call, Link, Order};
 use crate::agent::CallError;
 use crate::blobs::SceneError;
 use crate::metrics::Way;
+use crate::spans::About;
 use crate::upload::{Travelled, UploadError, bring_blobs, bring_scene};
 
 impl Link {
@@ -30,7 +32,9 @@ impl Link {
             return Ok(());
         }
         let means = &self.means;
-        let travelled = bring_scene(&self.agent, &means.blobs, &means.homes, start.scene).await?;
+        let stage = means.tracer.stage(self.about(start), "bring scene", Kind::Client);
+        let travelled = bring_scene(&self.agent, &means.blobs, &means.homes, start.scene).await;
+        let travelled = stage.ended(travelled)?;
         self.count(travelled);
         if travelled != Travelled::default() {
             let Travelled { sent, pulled } = travelled;
@@ -40,6 +44,15 @@ impl Link {
         self.state().scenes.insert(start.scene);
         means.homes.add(start.scene, self.agent.address());
         Ok(())
+    }
+
+    fn about(&self, start: &StartBatch) -> About {
+        About {
+            job: start.job,
+            batch: start.batch,
+            frame: None,
+            node: self.state().node,
+        }
     }
 
     fn count(&self, travelled: Travelled) {
@@ -70,7 +83,10 @@ impl Link {
         if order.wanted.is_cancelled() {
             return;
         }
-        let refused = match self.agent.start(&order.start).await {
+        let tracer = &self.means.tracer;
+        let stage = tracer.stage(self.about(&order.start), "dispatch", Kind::Client);
+        let trace = tracer.of_batch(order.start.job, batch);
+        let refused = match stage.ended(self.agent.start(&order.start, trace).await) {
             Ok(()) => return self.report(Report::BatchAccepted(batch)).await,
             Err(CallError::Refused(problem)) if problem.status < 500 || problem.status == 503 => problem,
             Err(error) => {
