@@ -153,7 +153,8 @@ impl Farm {
         let mut none = true;
         for (job_id, job) in open {
             none = false;
-            if let Some(reason) = self.reason_against(*job_id, job, id, now) {
+            let version = self.version_for(job, now);
+            if let Some(reason) = self.reason_against(*job_id, job, id, version, now) {
                 let mut cause = self.against(&reason, &[id], Some(job), now);
                 cause.title = format!("nothing of {job_id} {}: {}", job.name, cause.title);
                 causes.push(cause);
@@ -187,8 +188,9 @@ impl Farm {
         }
         let mut reasons: Vec<(Unfit, Vec<NodeId>)> = Vec::new();
         let mut busy = Vec::new();
+        let version = self.version_for(job, now);
         for node in self.node_ids() {
-            match self.reason_against(id, job, node, now) {
+            match self.reason_against(id, job, node, version, now) {
                 None => busy.push(node),
                 Some(reason) => match reasons.iter_mut().find(|(known, _)| *known == reason) {
                     Some((_, nodes)) => nodes.push(node),

@@ -32,6 +32,9 @@ pub(crate) use fit::{choose_blender, unfit, unfit_for};
 use room::{Place, Room};
 use source::Source;
 
+/// Nodes that are asked for their Blenders between two ticks, for all jobs together that have none yet.
+const LOOKS: usize = 1 << 16;
+
 /// Hands out waiting frames to nodes that have room, best job first. To be called after every turn, and applied
 /// before it is called again: it looks only at what has changed since.
 #[must_use]
@@ -255,9 +258,11 @@ impl<'a> Plan<'a> {
             return;
         }
         let (farm, now) = (self.farm, self.now);
-        let may_choose = self.thorough || farm.seen.nodes.len() <= 256;
         let ids = farm.seen.open.iter().flatten();
         let jobs = ids.filter_map(|id| Some((*id, farm.job(*id)?)));
+        let unchosen = jobs.clone().filter(|(_, job)| job.blender.is_none()).count();
+        let nodes = farm.seen.nodes.len();
+        let may_choose = self.thorough || nodes <= 256 || unchosen * nodes <= LOOKS;
         let jobs = jobs.filter(|(_, job)| !job.paused && waits_for(farm, job).is_none());
         let mut jobs: Vec<Open<'a>> = jobs
             .map(|(id, job)| Open {

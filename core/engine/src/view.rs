@@ -6,7 +6,7 @@ use farmhand_protocol::farm::{
     AttemptView, BatchState, BatchView, FilmState, FilmView, FrameState, FrameView, JobDetail, JobState,
     JobView, NodeState, NodeView, Why,
 };
-use farmhand_protocol::{BatchId, FrameSet, JobId, NodeId};
+use farmhand_protocol::{BatchId, BlenderVersion, FrameSet, JobId, NodeId};
 
 use crate::farm::{Farm, Now};
 use crate::job::{Batch, Job};
@@ -263,8 +263,9 @@ impl Farm {
         let job = self.job(id)?;
         let mut reasons: Vec<String> = self.reason(id, job, now).into_iter().collect();
         if !job.frames.is_settled() {
+            let version = self.version_for(job, now);
             reasons.extend(self.node_ids().filter_map(|node| {
-                let reason = self.reason_against(id, job, node, now)?;
+                let reason = self.reason_against(id, job, node, version, now)?;
                 Some(format!("{}: {}", self.node_name(node), reason.words()))
             }));
             let goes = self.batches_of(id).map(|(batch, held)| {
@@ -304,14 +305,14 @@ impl Farm {
             return "no node has joined yet: start farmhand-agent on a machine and add its address"
                 .to_owned();
         }
-        let against: Vec<Option<Unfit>> = self
+        let version = self.version_for(job, now);
+        let against = self
             .node_ids()
-            .map(|node| self.reason_against(id, job, node, now))
-            .collect();
-        if against.iter().any(Option::is_none) {
+            .map(|node| self.reason_against(id, job, node, version, now));
+        // Ends at the first node that could: usually the first of all.
+        let Some(against) = against.collect::<Option<Vec<Unfit>>>() else {
             return "every suitable node is busy".to_owned();
-        }
-        let against: Vec<Unfit> = against.into_iter().flatten().collect();
+        };
         let all = |test: fn(&Unfit) -> bool| against.iter().all(test);
         if all(|unfit| matches!(unfit, Unfit::Drained)) {
             return "every node is drained".to_owned();
@@ -335,12 +336,23 @@ impl Farm {
             .map_or_else(|| "no node is suitable".to_owned(), Unfit::words)
     }
 
-    /// Why this node gets nothing of this job; nothing when it could.
-    pub(crate) fn reason_against(&self, id: JobId, job: &Job, node: NodeId, now: Now) -> Option<Unfit> {
+    /// The Blender that a job uses, or would if it were begun now. Looks at every node where none is chosen.
+    pub(crate) fn version_for(&self, job: &Job, now: Now) -> Option<BlenderVersion> {
+        job.blender.or_else(|| choose_blender(self, now, job))
+    }
+
+    /// Why this node gets nothing of this job, which uses that version; nothing when it could.
+    pub(crate) fn reason_against(
+        &self,
+        id: JobId,
+        job: &Job,
+        node: NodeId,
+        version: Option<BlenderVersion>,
+        now: Now,
+    ) -> Option<Unfit> {
         let Some(presence) = self.presence(node) else {
             return Some(Unfit::Silent);
         };
-        let version = job.blender.or_else(|| choose_blender(self, now, job));
         unfit(self, now, node, presence)
             .or_else(|| unfit_for(self, now, job, node, version))
             .or_else(|| self.too_many_nodes(job, id, node))

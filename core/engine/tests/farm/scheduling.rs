@@ -60,6 +60,14 @@ fn a_node_gets_few_frames_until_one_has_come_then_the_next_batch_while_it_render
 }
 
 #[test]
+fn among_a_thousand_idle_nodes_a_job_waits_for_no_tick() {
+    let mut world = World::new(1000);
+    let job = world.submit("1-10");
+    let held: usize = (0..1000).map(|n| world.on(n, job).len()).sum();
+    assert!(held > 0, "nobody has a frame of it yet");
+}
+
+#[test]
 fn a_batch_takes_the_target_time() {
     let mut world = one_agent(1);
     world.render_ms = 7_000;
