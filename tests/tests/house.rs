@@ -70,6 +70,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "farmhand-http",
             "farmhand-orchestrator",
             "farmhand-protocol",
+            "farmhand-tls",
         ],
     ),
 ];
