@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use farmhand_tests::figures::Times;
 use farmhand_tests::{Farm, FarmPlan, http};
 use reqwest::StatusCode;
 use tokio::task::JoinSet;
@@ -106,18 +107,13 @@ fn words(counts: &BTreeMap<Option<u16>, usize>) -> String {
 
 /// Prints a line of the table; returned are half and 99 of a hundred, in milliseconds.
 fn row(name: &str, calls: &[Answered]) -> (f64, f64) {
-    let mut times: Vec<Duration> = calls.iter().map(|call| call.took).collect();
-    times.sort();
-    let at = |share: usize| {
-        let place = (times.len() * share / 100).min(times.len() - 1);
-        (times[place].as_secs_f64() * 100_000.0).round() / 100.0
-    };
+    let times = Times::new(calls.iter().map(|call| call.took).collect());
     println!(
         "{name:24} {:>7} ms {:>7} ms {:>7} ms   {}",
-        at(50),
-        at(99),
-        at(100),
+        times.at(50),
+        times.at(99),
+        times.at(100),
         words(&by_status(calls))
     );
-    (at(50), at(99))
+    (times.at(50), times.at(99))
 }
