@@ -170,11 +170,11 @@ impl Lives {
         };
         let frame = about.frame?;
         let parent = self.tracer.of_batch(about.job, about.batch)?;
-        let begun = self.begun.remove(&(about.batch, frame)).or_else(|| {
-            // It began before this orchestrator did, or did not begin at all.
-            let assigned = farm.batch(about.batch).map(|batch| batch.assigned);
-            took.map_or(assigned, |took| stamped.at.checked_sub(took).ok())
-        });
+        let seen = self.begun.remove(&(about.batch, frame));
+        // It may have begun before this orchestrator did, or not at all.
+        let rendered = took.and_then(|took| stamped.at.checked_sub(took).ok());
+        let begun = seen.into_iter().chain(rendered).min();
+        let begun = begun.or_else(|| farm.batch(about.batch).map(|batch| batch.assigned));
         let mut attributes = self.tracer.attributes(about);
         attributes.extend(more);
         Some(Span {
