@@ -31,8 +31,9 @@ containers:
 	tests/containers/compose-test
 
 # What a program tells of itself, for packages: manual pages, and completions for shells.
-told_by = rm -rf target/told/$(1) && target/release/$(1) man --dir target/told/$(1)/man \
-  $(foreach shell,bash zsh fish,&& target/release/$(1) completions $(shell) >target/told/$(1)/$(shell))
+told_by = rm -rf target/release/told/$(1) && target/release/$(1) man --dir target/release/told/$(1)/man \
+  && gzip -9n target/release/told/$(1)/man/*.1 \
+  $(foreach shell,bash zsh fish,&& target/release/$(1) completions $(shell) >target/release/told/$(1)/$(shell))
 
 # Debian packages of both programs, in target/debian.
 deb: setup
