@@ -110,10 +110,16 @@ async fn a_damaged_journal_is_named_and_left_as_it_is() {
         Program::start("serve", command, folder.path().join("log"))
     };
     let mut first = start(free_port());
-    let journal = within(LIMIT, "a journal is made", async || {
-        let mut entries = std::fs::read_dir(&data).ok()?.flatten().map(|entry| entry.path());
-        entries.find(|path| std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0")))
-    })
+    let journal = within(
+        LIMIT,
+        "a journal is made, and the farm is ready to be told to end",
+        async || {
+            first.said().contains("data in").then_some(())?;
+            let mut entries = std::fs::read_dir(&data).ok()?.flatten().map(|entry| entry.path());
+            entries
+                .find(|path| std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0")))
+        },
+    )
     .await;
     let (_, status) = first.terminate(LIMIT);
     assert!(status.success(), "{status}");

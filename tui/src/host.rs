@@ -13,6 +13,7 @@ use farmhand_http::{Limits, Tokens};
 use farmhand_observe::{Collector, LogArgs};
 use farmhand_orchestrator::{Bounds, Config, Discover, Notify, Secret, Webhook};
 use farmhand_protocol::FarmId;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 
 use crate::cli::{Common, HostArgs};
@@ -272,6 +273,15 @@ struct Started {
 }
 
 /// The orchestrator's thread from its start to its end.
+/// A shell's usual bound of 1,024 open files is too low for some hundred nodes.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the bound of open files stays as it is");
+    }
+}
+
 fn run(plan: HostPlan, started: oneshot::Sender<Started>, stop: oneshot::Receiver<()>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -279,6 +289,7 @@ fn run(plan: HostPlan, started: oneshot::Sender<Started>, stop: oneshot::Receive
         .enable_all()
         .build()
         .wrap_err("cannot start threads")?;
+    raise_open_files();
     runtime.block_on(async {
         let running = farmhand_orchestrator::start(config(plan)?).await?;
         let _gave_up_waiting = started.send(Started {

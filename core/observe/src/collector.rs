@@ -14,7 +14,7 @@ use reqwest::Url;
 #[command(next_help_heading = "Traces")]
 pub struct TraceArgs {
     /// OpenTelemetry collector that gets a span for each stage of each frame, by OTLP over HTTP as JSON, at
-    /// URL/v1/traces: http://127.0.0.1:4318. http:// only [default: no traces].
+    /// URL/v1/traces: http://127.0.0.1:4318 [default: no traces].
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp: Option<Collector>,
 }
@@ -29,14 +29,13 @@ pub enum CollectorError {
     /// No URL, or one without a host.
     #[error("it is not an address such as http://127.0.0.1:4318")]
     NotAnAddress,
-    /// Spans are not encrypted.
-    #[error(
-        "spans are sent by plain HTTP: name a collector on your own network, such as http://127.0.0.1:4318"
-    )]
-    NotPlainHttp,
 }
 
 impl Collector {
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
     /// Where spans are posted to.
     pub(crate) fn traces(&self) -> Url {
         let mut url = self.0.clone();
@@ -51,8 +50,9 @@ impl FromStr for Collector {
     fn from_str(text: &str) -> Result<Self, CollectorError> {
         let url = Url::parse(text.trim()).map_err(|_| CollectorError::NotAnAddress)?;
         match url.scheme() {
-            "http" if url.has_host() && url.query().is_none() && url.fragment().is_none() => Ok(Self(url)),
-            "https" => Err(CollectorError::NotPlainHttp),
+            "http" | "https" if url.has_host() && url.query().is_none() && url.fragment().is_none() => {
+                Ok(Self(url))
+            }
             _ => Err(CollectorError::NotAnAddress),
         }
     }
@@ -81,6 +81,7 @@ mod tests {
             ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
             ("http://127.0.0.1:4318/", "http://127.0.0.1:4318/v1/traces"),
             ("http://tempo/otlp/", "http://tempo/otlp/v1/traces"),
+            ("https://otlp.example:443", "https://otlp.example/v1/traces"),
         ] {
             let collector: Collector = named.parse().unwrap();
             assert_eq!(collector.traces().as_str(), posted_to);
@@ -90,7 +91,6 @@ mod tests {
     #[test]
     fn an_address_that_cannot_be_used_is_refused_in_words() {
         let error = |text: &str| text.parse::<Collector>().unwrap_err();
-        assert_eq!(error("https://tempo:4318"), CollectorError::NotPlainHttp);
         for wrong in ["", "tempo", "tempo:4318", "grpc://tempo:4317", "http://tempo?a=b"] {
             assert_eq!(error(wrong), CollectorError::NotAnAddress, "{wrong}");
         }

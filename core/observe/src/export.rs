@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farmhand_http::{client, client_of_the_world};
+use farmhand_tls::{NoSystemRoots, Trust};
 use reqwest::StatusCode;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -100,22 +102,19 @@ impl Exporter {
         count: impl Fn(Counted, u64) + Send + Sync + 'static,
     ) -> Self {
         let end = CancellationToken::new();
-        let Some(collector) = collector else {
-            return Self {
-                spans: Spans::default(),
-                sending: None,
-                end,
-            };
+        let http = collector.map(|collector| (collector, client_of(collector)));
+        let (collector, http) = match http {
+            Some((collector, Ok(http))) => (collector, http),
+            Some((_, Err(error))) => {
+                tracing::error!(%error, "no spans are sent");
+                return Self::idle(end);
+            }
+            None => return Self::idle(end),
         };
         let count: Count = Arc::new(count);
         let (queue, waiting) = mpsc::channel(QUEUE);
         let post = Post {
-            // Without encryption a collector is on our own network.
-            http: farmhand_http::client(&farmhand_tls::Trust::Nobody)
-                .timeout(PATIENCE)
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .expect("a client with fixed options can always be built"),
+            http,
             url: collector.traces(),
             program,
             count: Arc::clone(&count),
@@ -126,6 +125,14 @@ impl Exporter {
         Self {
             spans: Spans(Some(Way { queue, count })),
             sending: Some(tokio::spawn(post.all(waiting))),
+            end,
+        }
+    }
+
+    fn idle(end: CancellationToken) -> Self {
+        Self {
+            spans: Spans::default(),
+            sending: None,
             end,
         }
     }
@@ -150,6 +157,20 @@ impl Drop for Exporter {
             sending.abort();
         }
     }
+}
+
+/// A collector that is reached without encryption is on our own network.
+fn client_of(collector: &Collector) -> Result<reqwest::Client, NoSystemRoots> {
+    let begun = if collector.is_encrypted() {
+        client_of_the_world()?
+    } else {
+        client(&Trust::Nobody)
+    };
+    let client = begun
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build();
+    Ok(client.expect("a client with fixed options can always be built"))
 }
 
 /// One way to a collector.

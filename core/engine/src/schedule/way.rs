@@ -19,6 +19,9 @@ const PATIENCE: u32 = 4;
 /// The first frames of a job wait on no more nodes than this.
 const CONTENDERS: usize = 32;
 
+/// Jobs without a node beyond so many, and one for each slot at work, wait until those before them have one.
+const MOST_WISHES: usize = 256;
+
 /// A slot that could be had.
 struct Slot {
     /// Seconds until its frame is done; nothing while no frame of its job was measured.
@@ -44,13 +47,16 @@ impl Slot {
 
 impl Plan<'_> {
     pub(super) fn make_way(&mut self) {
+        if self.farm.seen.begun.is_empty() {
+            return; // There is nothing to go before.
+        }
         self.find_jobs();
         let wishes: Vec<(usize, JobId, bool)> = {
             let jobs = self.jobs.iter().flatten().enumerate();
             let waiting = jobs.filter(|(_, open)| !open.source.is_empty() && open.version.is_some());
             let wishes =
                 waiting.map(|(index, open)| (index, open.id, open.held == 0 && self.was_patient(open.id)));
-            wishes.collect()
+            wishes.take(MOST_WISHES + self.farm.seen.begun.len()).collect()
         };
         let Some(lowest) = self.jobs.iter().flatten().map(|open| open.job.priority).min() else {
             return;
