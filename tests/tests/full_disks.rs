@@ -1,4 +1,4 @@
-//! A full disk loses nothing and fails no job: it waits, says so, and goes on when there is space. Each test has
+//! A full or read-only disk loses nothing and fails no job: it waits, says so, and goes on when there is space. Each test has
 //! a small disk of its own, which takes root; without it the test says that it was skipped.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use farmhand_protocol::farm::JobState;
-use farmhand_tests::{Blender, Farm, FarmPlan, Scene, eventually, pictures_in};
+use farmhand_tests::{Blender, Farm, FarmPlan, Program, Scene, build_path, eventually, pictures_in};
 
 /// A disk of a few megabytes in memory, gone when dropped.
 struct SmallDisk(PathBuf);
@@ -34,6 +34,13 @@ impl SmallDisk {
         let free = free.blocks_available() * free.fragment_size();
         let filler = usize::try_from(free.saturating_sub(bytes)).unwrap();
         fs::write(self.0.join("filler"), vec![1; filler]).unwrap();
+    }
+
+    /// As a system does with a disk on which writing fails.
+    fn let_write(&self, may: bool) {
+        let option = if may { "remount,rw" } else { "remount,ro" };
+        let done = Command::new("mount").args(["-o", option]).arg(&self.0).status();
+        assert!(done.unwrap().success(), "mount -o {option}");
     }
 
     fn make_space(&self) {
@@ -98,4 +105,59 @@ async fn a_full_spool_disk_lets_the_job_wait_without_a_failed_attempt() {
     let ended = farm.ended(id).await;
     assert_eq!(ended.job.state, JobState::Completed, "{:?}", ended.job.reason);
     assert!(ended.attempts.is_empty());
+}
+
+#[tokio::test]
+async fn an_output_disk_that_becomes_read_only_keeps_frames_on_their_node_until_it_can_be_written() {
+    let farm = Farm::start(FarmPlan::agents(1, Blender::Executable)).await;
+    let Some(disk) = SmallDisk::mount(&farm.output(), "4m") else {
+        return;
+    };
+    let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
+    let id = farm.submit(&scene, "1-3", &[]);
+    disk.let_write(false);
+    let told = eventually("the farm says what it waits for", async || {
+        let notes = farm.client.farm().await.ok()?.notes;
+        notes
+            .into_iter()
+            .find(|note| note.text.contains("waits to be written"))
+    })
+    .await;
+    assert!(told.text.contains("Read-only"), "{}", told.text);
+    assert_eq!(farm.job(id).await.job.counts.delivered, 0);
+    disk.let_write(true);
+    let ended = farm.ended(id).await;
+    assert_eq!(ended.job.state, JobState::Completed, "{:?}", ended.job.reason);
+    assert!(ended.attempts.is_empty(), "{:?}", ended.attempts);
+    assert_eq!(pictures_in(Path::new(&ended.job.output)).len(), 3);
+}
+
+#[tokio::test]
+async fn a_farm_whose_journal_cannot_be_written_says_so_and_goes_on_once_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(&folder.path().join("farm"), "16m") else {
+        return;
+    };
+    let serve = || {
+        let mut command = Command::new(build_path("farmhand"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(&disk.0)
+            .env_remove("FARMHAND_TOKEN");
+        Program::start("serve", command, folder.path().join("log"))
+    };
+    disk.let_write(false);
+    let mut refused = serve();
+    let status = eventually("it does not start", async || refused.ended()).await;
+    assert!(!status.success());
+    let said = refused.said();
+    assert!(said.contains("Read-only") && said.contains("farm"), "{said}");
+    disk.let_write(true);
+    let mut works = serve();
+    eventually("it starts", async || {
+        works.said().contains("data in").then_some(())
+    })
+    .await;
+    let (_, status) = works.terminate(std::time::Duration::from_secs(10));
+    assert!(status.success(), "{status}");
 }

@@ -164,3 +164,44 @@ fn a_later_revision_takes_the_earlier_ones_place_and_a_frame_takes_few_bytes() {
     let grown = fs::metadata(&path).unwrap().len() - before;
     assert!(grown < 200 * 10_000, "{grown} bytes for 10000 frames");
 }
+
+#[test]
+fn a_log_that_a_crash_has_torn_anywhere_gives_back_whole_turns_from_the_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("farm.db");
+    let mut journal = SqliteJournal::open(&path, farm()).unwrap();
+    for turn in 1..=10 {
+        let mut facts = facts(turn * 2 - 1, turn * 2);
+        facts.delivered.push(delivered(1, i64::from(turn), 0));
+        journal.commit(&facts).unwrap();
+    }
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    let (whole, file) = (fs::read(&log).unwrap(), fs::read(&path).unwrap());
+    let mut most = 0;
+    for length in (0..=whole.len()).step_by(997).chain([whole.len()]) {
+        for damaged in [
+            whole[..length].to_vec(),
+            [&whole[..length], &[0x5a; 600]].concat(),
+        ] {
+            let torn = tempfile::tempdir().unwrap();
+            let path = torn.path().join("farm.db");
+            fs::write(&path, &file).unwrap();
+            fs::write(format!("{}-wal", path.display()), damaged).unwrap();
+            let Some(found) = inspect(&path).unwrap() else {
+                continue;
+            };
+            let expected: Vec<String> = (1..=found.facts.len())
+                .map(|n| format!("{{\"n\":{n}}}"))
+                .collect();
+            assert_eq!(found.facts, expected, "torn at {length}");
+            assert_eq!(found.facts.len() % 2, 0, "half a turn, torn at {length}");
+            let again = SqliteJournal::open(&path, farm()).unwrap();
+            let files = Deliveries::open(&path).unwrap();
+            let frames = files.between(JobId(1), frame(1), frame(100)).unwrap().len();
+            assert_eq!(frames * 2, found.facts.len(), "torn at {length}");
+            drop(again);
+            most = most.max(found.facts.len());
+        }
+    }
+    assert_eq!(most, 20, "the whole log gives back everything");
+}
