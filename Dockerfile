@@ -61,16 +61,19 @@ ENV HOME=/data
 USER farmhand
 
 
-FROM base AS orchestrator
+# Whom https webhooks and collectors are believed by: of the package and its 9 MB only this one file is needed.
+FROM base AS authorities
 USER root
-# Whom https webhooks are believed by.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+    && rm -rf /var/lib/apt/lists/*
+
+
+FROM base AS orchestrator
+COPY --from=authorities /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY assets/containers/prepare-volumes /usr/local/bin/
 COPY --from=build /out/farmhand /usr/local/bin/
 ENV FARMHAND_DATA=/data FARMHAND_OUTPUT=/output FARMHAND_LISTEN=0.0.0.0:4000
-USER farmhand
 WORKDIR /scenes
 VOLUME /data
 EXPOSE 4000

@@ -110,16 +110,34 @@ impl Terminal {
     }
 }
 
+impl Terminal {
+    /// The process that holds the farm's data folder, while there is one.
+    fn orchestrator(&self) -> Option<Pid> {
+        let note = std::fs::read(self.data.join("orchestrator.json")).ok()?;
+        let note: serde_json::Value = serde_json::from_slice(&note).ok()?;
+        let pid = Pid::from_raw(note["pid"].as_i64()?.try_into().ok()?);
+        kill(pid, None).is_ok().then_some(pid)
+    }
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- the screen:\n{}", self.screen().unwrap_or_default());
         }
         self.tmux(&["kill-server"]);
-        let note = std::fs::read(self.data.join("orchestrator.json")).unwrap_or_default();
-        let note: serde_json::Value = serde_json::from_slice(&note).unwrap_or_default();
-        if let Some(pid) = note["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()) {
-            let _already_gone = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        // A farm with running jobs is handed over when its terminal goes: that one is to end too.
+        let mut looks_without_one = 0;
+        for _ in 0..60 {
+            match self.orchestrator() {
+                Some(left) => {
+                    looks_without_one = 0;
+                    let _already_gone = kill(left, Signal::SIGTERM);
+                }
+                None if looks_without_one == 6 => break,
+                None => looks_without_one += 1,
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
