@@ -1,6 +1,7 @@
 //! Taking jobs in: what is asked for is checked, given a folder, and handed to the loop, one at a time, so that
 //! two jobs never claim one folder and one idempotency key never makes two jobs.
 
+use std::cell::{Cell, LazyCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -108,10 +109,22 @@ impl Submissions {
                 frames: &request.frames,
                 existing: request.existing,
             };
-            // Once for all the names that are tried: with thousands of jobs in line each look is long.
-            let open = views.jobs.values().filter(|job| !job.state.has_ended());
-            let claimed: HashSet<&str> = open.map(|job| job.output.as_str()).collect();
-            let claimed = |folder: &Path| claimed.contains(folder.display().to_string().as_str());
+            let claims = || {
+                let open = views.jobs.values().filter(|job| !job.state.has_ended());
+                open.map(|job| job.output.as_str())
+            };
+            // Most get the first folder that they try. Who tries many looks them up, for each search is long where
+            // thousands of jobs wait.
+            let all = LazyCell::new(|| claims().collect::<HashSet<&str>>());
+            let is_first = Cell::new(true);
+            let claimed = |folder: &Path| {
+                let folder = folder.display().to_string();
+                if is_first.replace(false) {
+                    claims().any(|claimed| claimed == folder)
+                } else {
+                    all.contains(folder.as_str())
+                }
+            };
             let placed = roots.place(wish, claimed)?;
             Ok(JobSpec {
                 name: request.name,
