@@ -51,7 +51,7 @@ RUN find . -name '*.rs' -exec touch {} + \
 FROM ${RUNTIME_IMAGE} AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends tini \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
     && useradd --uid 1000 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin farmhand \
     && install -d -m 1777 /data /token /output /demo \
     && install -d -m 755 /scenes
