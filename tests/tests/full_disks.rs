@@ -54,6 +54,16 @@ impl Drop for SmallDisk {
     }
 }
 
+/// What the farm says in its diary of frames that cannot be written.
+async fn what_it_waits_for(farm: &Farm) -> String {
+    eventually("the farm says what it waits for", async || {
+        let notes = farm.client.farm().await.ok()?.notes;
+        let mut told = notes.into_iter().map(|note| note.text);
+        told.find(|text| text.contains("waits to be written"))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_full_output_disk_keeps_frames_on_their_node_until_there_is_space() {
     let farm = Farm::start(FarmPlan::agents(1, Blender::Executable)).await;
@@ -63,14 +73,8 @@ async fn a_full_output_disk_keeps_frames_on_their_node_until_there_is_space() {
     let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
     let id = farm.submit(&scene, "1-3", &[]);
     disk.fill_but(0);
-    let told = eventually("the farm says what it waits for", async || {
-        let notes = farm.client.farm().await.ok()?.notes;
-        notes
-            .into_iter()
-            .find(|note| note.text.contains("waits to be written"))
-    })
-    .await;
-    assert!(told.text.contains("No space left"), "{}", told.text);
+    let told = what_it_waits_for(&farm).await;
+    assert!(told.contains("No space left"), "{told}");
     let waiting = farm.job(id).await;
     assert_eq!(
         (waiting.job.counts.delivered, waiting.attempts.len()),
@@ -116,14 +120,8 @@ async fn an_output_disk_that_becomes_read_only_keeps_frames_on_their_node_until_
     let scene = Scene::BASIC.make(Blender::Executable, &farm.folder().join("scenes"));
     let id = farm.submit(&scene, "1-3", &[]);
     disk.let_write(false);
-    let told = eventually("the farm says what it waits for", async || {
-        let notes = farm.client.farm().await.ok()?.notes;
-        notes
-            .into_iter()
-            .find(|note| note.text.contains("waits to be written"))
-    })
-    .await;
-    assert!(told.text.contains("Read-only"), "{}", told.text);
+    let told = what_it_waits_for(&farm).await;
+    assert!(told.contains("Read-only"), "{told}");
     assert_eq!(farm.job(id).await.job.counts.delivered, 0);
     disk.let_write(true);
     let ended = farm.ended(id).await;

@@ -54,7 +54,8 @@ struct Ended {
 impl Retention {
     /// Runs until it is stopped.
     pub(crate) async fn run(self) {
-        let mut every = tokio::time::interval(self.bounds.look_every);
+        let first = tokio::time::Instant::now() + self.bounds.look_every;
+        let mut every = tokio::time::interval_at(first, self.bounds.look_every);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut swept = Instant::now();
         loop {

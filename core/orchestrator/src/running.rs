@@ -112,6 +112,7 @@ pub struct Running {
     stop: CancellationToken,
     owner: Option<JoinHandle<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
+    retention: Option<tokio::task::JoinHandle<Option<()>>>,
     exporter: Option<Exporter>,
 }
 
@@ -165,7 +166,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stock: assembled.stock,
         bounds: config.bounds,
     };
-    tokio::spawn(stop.clone().run_until_cancelled_owned(retention.run()));
+    let retention = tokio::spawn(stop.clone().run_until_cancelled_owned(retention.run()));
     let owner = run_owner(assembled.owner, assembled.waiting, assembled.hold, stop.clone())?;
     for tokens in [&config.tokens, &config.read_tokens].into_iter().flatten() {
         tokio::spawn(
@@ -215,6 +216,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stop,
         owner: Some(owner),
         server: Some(server),
+        retention: Some(retention),
         exporter: Some(assembled.exporter),
     })
 }
@@ -404,13 +406,17 @@ impl Running {
     pub async fn shutdown(mut self) {
         self.stop.cancel();
         let patience = Duration::from_secs(5);
+        // Who reads the journal goes before who writes it: only then is nothing left of it but its one file.
+        if let Some(server) = self.server.take() {
+            let _killed_with_the_process = tokio::time::timeout(patience, server).await;
+        }
+        if let Some(retention) = self.retention.take() {
+            let _killed_with_the_process = tokio::time::timeout(patience, retention).await;
+        }
         let _nobody_waits = tokio::time::timeout(patience, self.inbox.stop()).await;
         if let Some(owner) = self.owner.take() {
             let ended = tokio::task::spawn_blocking(move || drop(owner.join()));
             let _killed_with_the_process = tokio::time::timeout(patience, ended).await;
-        }
-        if let Some(server) = self.server.take() {
-            let _killed_with_the_process = tokio::time::timeout(patience, server).await;
         }
         if let Some(exporter) = self.exporter.take() {
             exporter.end().await; // What the loop told last is sent too.
