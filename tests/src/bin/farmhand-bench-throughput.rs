@@ -49,6 +49,8 @@ async fn main() {
     let more = crowd
         .addresses()
         .flat_map(|address| ["--node".to_owned(), address]);
+    // All of it comes from one address.
+    let more = more.chain(["--limit-api", "0"].map(str::to_owned));
     let plan = FarmPlan {
         more: more.collect(),
         ..FarmPlan::default()
