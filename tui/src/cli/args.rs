@@ -4,16 +4,18 @@
     reason = "these comments are help texts, printed as they stand"
 )]
 
-use std::net::SocketAddr;
+mod host;
+mod submit;
+
 use std::path::PathBuf;
 
 use crate::view::Theme;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use farmhand_client::FarmAddress;
-use farmhand_observe::{LogArgs, TraceArgs};
-use farmhand_orchestrator::{Discover, Webhook};
-use farmhand_protocol::farm::Existing;
-use farmhand_protocol::{BatchId, Device, Frame, FrameSet, IdError, JobId, RenderSettings};
+use farmhand_protocol::{BatchId, Frame, FrameSet, IdError, JobId};
+
+pub(crate) use host::HostArgs;
+pub(crate) use submit::SubmitArgs;
 
 /// A Blender render farm in a terminal.
 ///
@@ -109,86 +111,6 @@ pub(crate) struct DashboardArgs {
 fn theme_named(name: &str) -> Result<Theme, String> {
     let names: Vec<&str> = Theme::names().collect();
     Theme::named(name).ok_or_else(|| format!("there are {}", names.join(", ")))
-}
-
-/// How to run a farm in this process.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Running a farm")]
-pub(crate) struct HostArgs {
-    /// Address to listen on [default: 127.0.0.1:4000]; any other than this machine's own needs a token.
-    #[arg(long, value_name = "ADDRESS", env = "FARMHAND_LISTEN")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// A node's agent, as http://host:3000; may repeat. Nodes once named are remembered.
-    #[arg(
-        long = "node",
-        value_name = "URL",
-        env = "FARMHAND_NODES",
-        value_delimiter = ','
-    )]
-    pub(crate) nodes: Vec<String>,
-    /// Find agents as they come and go: every address of HOST for dns://HOST:PORT, those of the local network that
-    /// announce themselves for mdns; may repeat.
-    #[arg(long, value_name = "URL", env = "FARMHAND_DISCOVER", value_delimiter = ',')]
-    pub(crate) discover: Vec<Discover>,
-    /// Folder below which pictures go [default: output in the data folder].
-    #[arg(long, value_name = "ROOT", env = "FARMHAND_OUTPUT")]
-    pub(crate) output: Option<PathBuf>,
-    /// A further folder that jobs may name as their output; may repeat.
-    #[arg(long = "allow-output", value_name = "ROOT")]
-    pub(crate) allow_output: Vec<PathBuf>,
-    /// Disk space for scenes that are sent here, in GB; what goes beyond is refused [default: 500].
-    #[arg(long, value_name = "GB", env = "FARMHAND_STORE")]
-    pub(crate) store: Option<u64>,
-    /// Disk space for the history of jobs, in GB; beyond, the oldest ended jobs are forgotten, not their pictures
-    /// [default: 10].
-    #[arg(long, value_name = "GB", env = "FARMHAND_HISTORY")]
-    pub(crate) history: Option<u64>,
-    /// The scene that `POST /render` renders [default: the demo scene].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) scene: Option<PathBuf>,
-    /// Answer `/render` and `/status` without a token.
-    #[arg(long, env = "FARMHAND_OPEN_SEED", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(crate) open_seed: bool,
-    /// Calls of `/render` and `/status` that one address may make at once [default: 200]; a tenth come back each
-    /// second, 0 sets no limit.
-    #[arg(long, value_name = "CALLS", env = "FARMHAND_LIMIT_SEED")]
-    pub(crate) limit_seed: Option<u32>,
-    /// Other calls that one address may make at once [default: 50000]; a tenth come back each second, 0 sets no limit.
-    #[arg(long, value_name = "CALLS", env = "FARMHAND_LIMIT_API")]
-    pub(crate) limit_api: Option<u32>,
-    /// Post a notice to this address when a job ends or a node is lost or back; may repeat. For https:// this machine's own CA certificates count.
-    #[arg(
-        long = "webhook",
-        value_name = "URL",
-        env = "FARMHAND_WEBHOOKS",
-        value_delimiter = ','
-    )]
-    pub(crate) webhooks: Vec<Webhook>,
-    /// File with the secret that posted notices are signed with.
-    #[arg(long, value_name = "FILE", env = "FARMHAND_WEBHOOK_SECRET_FILE")]
-    pub(crate) webhook_secret_file: Option<PathBuf>,
-    /// Run this program for each notice, without a shell; it reads the notice as JSON.
-    #[arg(long, value_name = "PROGRAM", env = "FARMHAND_ON_EVENT")]
-    pub(crate) on_event: Option<PathBuf>,
-    /// File with tokens of those who may only look: dashboards on a wall, Prometheus. Made as the token's.
-    #[arg(long, value_name = "FILE", env = "FARMHAND_READ_TOKEN_FILE")]
-    pub(crate) read_token_file: Option<PathBuf>,
-    /// A further name of this machine for its certificate, where the farm has a CA; may repeat. Farmhand's own programs
-    /// need none, others such as browsers ask for it.
-    #[arg(
-        long = "tls-name",
-        value_name = "NAME",
-        env = "FARMHAND_TLS_NAMES",
-        value_delimiter = ','
-    )]
-    pub(crate) tls_names: Vec<String>,
-    /// Send the token to agents of other machines without encryption even though the farm has a CA.
-    #[arg(long, env = "FARMHAND_ALLOW_PLAIN_AGENTS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(crate) allow_plain_agents: bool,
-    #[command(flatten)]
-    pub(crate) traces: TraceArgs,
-    #[command(flatten)]
-    pub(crate) logs: LogArgs,
 }
 
 /// What to do.
@@ -481,126 +403,6 @@ impl std::str::FromStr for JobOrBatch {
         match text.parse() {
             Ok(batch) => Ok(Self::Batch(batch)),
             Err(_) => text.parse().map(Self::Job),
-        }
-    }
-}
-
-/// `farmhand submit`.
-#[derive(Debug, Clone, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch on the command line"
-)]
-pub(crate) struct SubmitArgs {
-    /// The .blend to render.
-    pub(crate) scene: PathBuf,
-    /// Frames to render [default: the range that the file itself names].
-    #[arg(long, short, value_name = "FRAMES", allow_hyphen_values = true)]
-    pub(crate) frames: Option<FrameSet>,
-    /// A further file or folder that the scene needs and does not name itself; may repeat. Paths relative to the .blend keep working.
-    #[arg(long, value_name = "PATH")]
-    pub(crate) with: Vec<PathBuf>,
-    /// Send nothing: the .blend and its files lie on storage that every node sees under the same path, or under the one that its agent's --path-map names.
-    #[arg(long, conflicts_with = "with")]
-    pub(crate) shared: bool,
-    /// Folder for the pictures on the farm, relative to its output root [default: the job's name].
-    #[arg(long, short, value_name = "DIR")]
-    pub(crate) output: Option<String>,
-    /// Bring the frames, and films that are made of them, to this folder on this machine; waits for the job's end.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) download: Option<PathBuf>,
-    /// What becomes of pictures that are already there [default: the job is refused].
-    #[arg(long, value_enum)]
-    pub(crate) existing: Option<ExistingArg>,
-    /// The job's name [default: the file's].
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Higher goes first, -100 to 100.
-    #[arg(
-        long,
-        default_value_t = 0,
-        allow_negative_numbers = true,
-        value_parser = clap::value_parser!(i32).range(-100..=100)
-    )]
-    pub(crate) priority: i32,
-    /// What renders: auto, cpu, cuda, optix, hip, oneapi or metal.
-    #[arg(long, default_value_t = Device::Auto)]
-    pub(crate) device: Device,
-    /// The scene of the file to render [default: the one it was saved with].
-    #[arg(long, value_name = "SCENE")]
-    pub(crate) scene_name: Option<String>,
-    /// Render only this view layer; may repeat [default: those that the scene renders].
-    #[arg(long = "view-layer", value_name = "LAYER")]
-    pub(crate) view_layers: Vec<String>,
-    /// Percent of the scene's resolution to render.
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=i64::from(RenderSettings::MOST_PERCENT)))]
-    pub(crate) percentage: Option<u32>,
-    /// Samples of a pixel, instead of the scene's.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(RenderSettings::MOST_SAMPLES)))]
-    pub(crate) samples: Option<u32>,
-    /// The render engine, instead of the scene's: cycles, eevee, workbench, or Blender's own name of one.
-    #[arg(long, value_name = "ENGINE")]
-    pub(crate) engine: Option<String>,
-    /// Only nodes with this tag; may repeat.
-    #[arg(long = "tag", value_name = "TAG")]
-    pub(crate) tags: Vec<String>,
-    /// Frames handed to a node at a time [default: the farm's choice].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) batch_size: Option<u32>,
-    /// Wait until this job is completed.
-    #[arg(long, value_name = "JOB")]
-    pub(crate) after: Option<JobId>,
-    /// Nodes that may work on it at one time [default: all].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_nodes: Option<u32>,
-    /// Render the first, the last and each Nth frame before the others.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) preview: Option<u32>,
-    /// Seconds without a sign from Blender after which a frame has failed.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) frame_timeout: Option<u32>,
-    /// Render although files that the scene names are missing.
-    #[arg(long)]
-    pub(crate) allow_missing: bool,
-    /// Render although the scene's Python drivers or scripts were not run.
-    #[arg(long)]
-    pub(crate) allow_blocked_scripts: bool,
-    /// Render on the CPU where the asked GPU is missing.
-    #[arg(long)]
-    pub(crate) allow_cpu: bool,
-    /// Render with a Blender older than the one that wrote the scene.
-    #[arg(long)]
-    pub(crate) allow_older_blender: bool,
-    /// Render without denoising, whatever the scene says.
-    #[arg(long)]
-    pub(crate) no_denoise: bool,
-    /// Make an mp4 of the pictures for looking, at the job's end. Needs ffmpeg where the farm runs.
-    #[arg(long)]
-    pub(crate) video: bool,
-    /// Wait for the job's end; exit code 0 only when it is completed.
-    #[arg(long)]
-    pub(crate) wait: bool,
-    #[command(flatten)]
-    pub(crate) print: PrintArgs,
-}
-
-/// `--existing`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ExistingArg {
-    /// Their frames are not rendered.
-    Skip,
-    /// They are replaced.
-    Overwrite,
-    /// The job gets a new folder with a number.
-    New,
-}
-
-impl From<ExistingArg> for Existing {
-    fn from(arg: ExistingArg) -> Self {
-        match arg {
-            ExistingArg::Skip => Self::Skip,
-            ExistingArg::Overwrite => Self::Overwrite,
-            ExistingArg::New => Self::New,
         }
     }
 }
