@@ -8,9 +8,9 @@ stdout and stderr stay Blender's own: the agent keeps them as the log. Works wit
 
     {"cmd": "probe"}                                    -> probed
     {"cmd": "open", "scene": PATH, "paths": {BLEND: {STORED: PATH}}, "shared_folders": [[NAME, NAME]],
-     "settings": {...}, "threads": N}
-                                                        -> opened | failed
-    {"cmd": "render", "frame": 7, "folder": PATH}       -> started, progress ..., finished | failed | cancelled
+     "settings": {...}}                                 -> opened | failed
+    {"cmd": "render", "frame": 7, "folder": PATH, "threads": N}
+                                                        -> started, progress ..., finished | failed | cancelled
     {"cmd": "cancel"}                                   stops the frame being rendered, if there is one
     {"cmd": "quit"}
 
@@ -188,9 +188,7 @@ def open_scene(command):
     render.use_overwrite = True
     render.use_placeholder = False
     render.use_file_extension = True
-    if command.get("threads"):
-        render.threads_mode = "FIXED"
-        render.threads = command["threads"]
+    render.threads_mode = "FIXED"
     name = re.split(r"[/\\]", render.filepath)[-1]
     runs = re.findall(r"#+", name)
     state.digits = len(runs[-1]) if runs else 4
@@ -776,6 +774,8 @@ def render_frame(command):
     if not state.opened:
         raise Failed("driver_error", "no scene is open")
     scene = bpy.context.scene
+    if scene.render.threads != command["threads"]:
+        scene.render.threads = command["threads"]
     began = time.monotonic()
     state.cancelled = False
     state.last_progress = 0.0

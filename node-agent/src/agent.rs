@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::batches::{Batches, Change};
-use crate::blender::{Log, Parked, Spawner};
+use crate::blender::{Ahead, Loader, Log, Parked, Spawner};
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::durable;
 use crate::engines::{self, Engine, NO_ENGINE};
@@ -28,7 +28,7 @@ use crate::membership::{JoinFarmError, Membership};
 use crate::metrics::Metrics;
 use crate::stages::Traced;
 use crate::store::{Blobs, Scenes, Spool};
-use crate::{Config, announce, http, join, slot};
+use crate::{Config, announce, http, join, load_ahead, slot};
 
 const DRIVER: &str = include_str!("../../assets/driver.py");
 
@@ -47,8 +47,12 @@ pub struct Agent {
     pub(crate) spawner: Spawner,
     /// The preferred Blender, asked what it is and not needed yet.
     pub(crate) parked: Arc<Parked>,
+    /// The next scene, loaded while another one still renders.
+    pub(crate) ahead: Arc<Ahead>,
     pub(crate) events: EventLog,
     pub(crate) work: Notify,
+    /// Something happened to the batches.
+    pub(crate) moved: Notify,
     pub(crate) engines: RwLock<Engines>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) scenes: Arc<Scenes>,
@@ -122,7 +126,8 @@ pub struct Running {
     /// What it speaks there: `http` or `https`.
     pub scheme: &'static str,
     agent: Arc<Agent>,
-    slots: Vec<JoinHandle<()>>,
+    /// The slots, and what loads scenes for them.
+    renderers: Vec<JoinHandle<()>>,
     server: JoinHandle<io::Result<()>>,
     server_stop: CancellationToken,
     exporter: Exporter,
@@ -192,14 +197,15 @@ impl Agent {
         if agent.config.mdns {
             tokio::spawn(announce::keep_announced(Arc::clone(&agent), address));
         }
-        let slots = (0..agent.config.slots)
+        let mut renderers: Vec<_> = (0..agent.config.slots)
             .map(|number| tokio::spawn(slot::run(Arc::clone(&agent), number)))
             .collect();
+        renderers.push(tokio::spawn(load_ahead::run(Arc::clone(&agent))));
         Ok(Running {
             address,
             scheme,
             agent,
-            slots,
+            renderers,
             server,
             server_stop,
             exporter,
@@ -236,7 +242,9 @@ impl Agent {
             events: EventLog::new(boot, KEPT_EVENTS, &AgentEvent::Reset),
             spawner: Spawner::start().map_err(store("a thread"))?,
             parked: Arc::default(),
+            ahead: Arc::default(),
             work: Notify::new(),
+            moved: Notify::new(),
             engines: RwLock::default(),
             gauge: Gauge::new(&data),
             batches: Mutex::new(batches),
@@ -284,6 +292,15 @@ impl Agent {
         }
     }
 
+    /// What its Blenders are started with.
+    pub(crate) fn loader(&self) -> Loader {
+        Loader {
+            spawner: self.spawner.clone(),
+            driver: self.driver.clone(),
+            parked: Arc::clone(&self.parked),
+        }
+    }
+
     pub(crate) fn engines(&self) -> std::sync::RwLockReadGuard<'_, Engines> {
         self.engines.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -303,6 +320,9 @@ impl Agent {
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Batches) -> (T, Vec<Change>)) -> T {
         let mut batches = self.batches();
         let (answer, changes) = change(&mut batches);
+        if !changes.is_empty() {
+            self.moved.notify_one();
+        }
         for change in changes {
             self.carry_out(change);
         }
@@ -521,11 +541,11 @@ impl Running {
             ready.leave().await;
         }
         let grace = self.agent.config.grace;
-        let slots = futures_util::future::join_all(self.slots);
-        tokio::pin!(slots);
-        if tokio::time::timeout(grace, &mut slots).await.is_err() {
+        let renderers = futures_util::future::join_all(self.renderers);
+        tokio::pin!(renderers);
+        if tokio::time::timeout(grace, &mut renderers).await.is_err() {
             self.agent.killing.cancel();
-            slots.await;
+            renderers.await;
         }
         self.agent.killing.cancel();
         self.server_stop.cancel();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 use farmhand_http::{FarmAddress, Limits, Tokens};
 use farmhand_observe::Collector;
+use farmhand_protocol::RenderSettings;
 use farmhand_tls::JoinToken;
 
 use crate::engines::EnginePath;
@@ -117,6 +118,12 @@ impl Config {
             0 => (crate::hardware::threads() / self.slots.max(1)).max(1),
             threads => threads,
         }
+    }
+
+    /// How long a frame of a job may go on without any sign of Blender.
+    pub(crate) fn timeout_of(&self, settings: &RenderSettings) -> Duration {
+        let told = settings.frame_timeout_seconds;
+        told.map_or(self.frame_timeout, |seconds| Duration::from_secs(seconds.into()))
     }
 
     /// Memory that each Blender may take, in bytes.

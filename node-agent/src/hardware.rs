@@ -40,6 +40,18 @@ impl Gauge {
         load
     }
 
+    /// Memory that may still be taken, in bytes; nothing where the system does not tell. In a container what is left
+    /// of its share, if that is less.
+    pub(crate) fn memory_free(&self) -> Option<u64> {
+        let mut system = self.system()?;
+        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+        let machine = system.available_memory();
+        let share = system
+            .cgroup_limits()
+            .map_or(u64::MAX, |limits| limits.free_memory);
+        Some(machine.min(share))
+    }
+
     pub(crate) fn hardware(&self, gpus: Vec<String>) -> Hardware {
         let system = self.system();
         let cpus = system.as_ref().map(|system| system.cpus());

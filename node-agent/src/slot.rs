@@ -12,8 +12,7 @@ use tracing::Instrument;
 use crate::agent::{Agent, Live};
 use crate::blender::{Loaded, NoFrame, Rendered, Sign, Warm, Watch};
 use crate::stages::Stages;
-use crate::store::LaidOut;
-use crate::{engines, hardware, picture};
+use crate::{hardware, picture, prepare};
 
 /// Progress is told at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -24,13 +23,7 @@ const FULL_DISK: u64 = 16 << 20;
 
 /// Runs until the agent stops.
 pub(crate) async fn run(agent: Arc<Agent>, slot: u32) {
-    let threads = agent.config.threads_of_a_slot();
-    let mut warm = Warm::new(
-        agent.spawner.clone(),
-        agent.driver.clone(),
-        Arc::clone(&agent.parked),
-        threads,
-    );
+    let mut warm = Warm::new(agent.loader(), Arc::clone(&agent.ahead));
     loop {
         tokio::select! {
             request = next(&agent, slot) => {
@@ -154,32 +147,9 @@ impl Slot<'_> {
         if let Some(found) = found {
             return Ok(found.clone());
         }
-        let agent = Arc::clone(self.agent);
-        let request = work.request.clone();
-        let scene = if request.farm == FarmId::LOCAL {
-            LaidOut::as_it_is(crate::local::scene(&agent).await?)
-        } else {
-            let scenes = Arc::clone(&agent.scenes);
-            let laid_out = tokio::task::spawn_blocking(move || scenes.lay_out(request.scene)).await;
-            laid_out
-                .map_err(|error| Failure::new(FailureKind::DriverError, error.to_string()))?
-                .map_err(|error| Failure::new(error.failure_kind(), error.to_string()))?
-        };
-        let (engine, version) = {
-            let engines = agent.engines();
-            let older = work.request.settings.allow_older_blender;
-            let written_by = written_by(&scene.main);
-            let engine = engines::choose(&engines.found, work.request.blender, written_by, older)?;
-            (engine.path.clone(), engine.info.version)
-        };
-        agent.batches().renders_with(self.number, version);
-        Ok(found
-            .insert(Loaded {
-                engine,
-                scene,
-                settings: work.request.settings.clone(),
-            })
-            .clone())
+        let (loaded, version) = prepare::prepare(self.agent, work.request).await?;
+        self.agent.batches().renders_with(self.number, version);
+        Ok(found.insert(loaded).clone())
     }
 
     async fn frame(
@@ -195,10 +165,10 @@ impl Slot<'_> {
             .spool
             .empty_folder(work.key, frame)
             .map_err(|error| NoFrame::Failed(disk_failure(&agent, &error)))?;
-        let seconds = work.request.settings.frame_timeout_seconds;
         let watch = Watch {
-            timeout: seconds.map_or(agent.config.frame_timeout, |s| Duration::from_secs(s.into())),
+            timeout: agent.config.timeout_of(&work.request.settings),
             memory_bytes: agent.memory_of_a_slot,
+            threads: agent.config.threads_of_a_slot(),
             cancel: &work.live.stop,
             kill: &agent.killing,
             log: &work.live.log,
@@ -295,7 +265,7 @@ impl<'a, 's> Teller<'a, 's> {
     fn hear(&mut self, sign: Sign) {
         let doing = match sign {
             Sign::StartingBlender => "starting Blender",
-            Sign::LoadingScene => "loading scene",
+            Sign::LoadingScene | Sign::AwaitingScene => "loading scene",
             Sign::Started | Sign::Samples(..) => "rendering",
         };
         let changed = self.progress.doing != doing;
@@ -309,6 +279,10 @@ impl<'a, 's> Teller<'a, 's> {
                 self.is_warm = false;
                 self.stages.begin("load scene");
                 self.agent.metrics.scene_loaded();
+            }
+            Sign::AwaitingScene => {
+                self.is_warm = false;
+                self.stages.begin("load scene");
             }
             Sign::Started => {
                 self.stages.begin("render");
@@ -389,12 +363,4 @@ fn disk_failure(agent: &Agent, error: &std::io::Error) -> Failure {
         FailureKind::Other
     };
     Failure::new(kind, format!("cannot write to the node's spool: {error}"))
-}
-
-/// Who wrote a scene; nothing where its head does not tell, and Blender will say why.
-fn written_by(scene: &Path) -> Option<(u16, u16)> {
-    let file = std::fs::File::open(scene).ok()?;
-    farmhand_blend::read_head(std::io::BufReader::new(file))
-        .ok()
-        .map(|head| head.version)
 }

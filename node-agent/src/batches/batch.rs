@@ -1,6 +1,7 @@
 //! One batch, from accepted to ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use farmhand_protocol::agent::{BatchPhase, BatchReport, FailedFrame, FinishedFrame, StartBatch};
 use farmhand_protocol::{BatchKey, BlenderVersion, Frame, FrameSet};
@@ -18,6 +19,15 @@ pub(super) struct Batch {
     acknowledged: BTreeSet<Frame>,
     revoked: FrameSet,
     pub(super) blender: Option<BlenderVersion>,
+    /// What its frame that finished last took.
+    last: Option<Took>,
+}
+
+/// What a frame took.
+#[derive(Debug, Clone, Copy)]
+struct Took {
+    time: Duration,
+    memory_bytes: u64,
 }
 
 /// Where a batch stands.
@@ -75,6 +85,7 @@ impl Batch {
             acknowledged: BTreeSet::new(),
             revoked: FrameSet::default(),
             blender: None,
+            last: None,
         }
     }
 
@@ -96,6 +107,7 @@ impl Batch {
             acknowledged: from.acknowledged.into_iter().collect(),
             revoked: from.revoked,
             blender: None,
+            last: None,
             request: from.request,
         }
     }
@@ -143,8 +155,32 @@ impl Batch {
         self.waiting.is_empty()
     }
 
+    /// Whether no frame of it waits, or all that do will probably have begun within that time.
+    pub(super) fn is_nearly_begun(&self, within: Duration) -> bool {
+        let waiting = self.waiting.frames.len().saturating_sub(self.waiting.next);
+        waiting == 0
+            || self
+                .last
+                .is_some_and(|last| last.time.saturating_mul(waiting) <= within)
+    }
+
+    /// Most memory that a Blender took for its last frame, in bytes; 0 where that is not known.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.last.map_or(0, |last| last.memory_bytes)
+    }
+
+    /// Whether a Blender that is loaded for the one is loaded for the other.
+    pub(super) fn shares_scene(&self, other: &Self) -> bool {
+        let (one, other) = (&self.request, &other.request);
+        one.scene == other.scene && one.settings == other.settings && one.blender == other.blender
+    }
+
     pub(super) fn finish(&mut self, finished: FinishedFrame) {
         self.put_down();
+        self.last = Some(Took {
+            time: Duration::from_millis(finished.render_ms),
+            memory_bytes: finished.peak_memory_bytes,
+        });
         self.finished.insert(finished.frame, finished);
     }
 

@@ -1,6 +1,7 @@
 //! All batches of an agent: an ordered queue, slots, and what callers may do.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use farmhand_protocol::agent::{BatchPhase, BatchReport, FailedFrame, FinishedFrame, StartBatch};
 use farmhand_protocol::{BatchKey, Blame, BlenderVersion, Epoch, FarmId, Frame, FrameSet, SceneHash};
@@ -88,6 +89,17 @@ pub enum StartError {
     /// Every slot is taken.
     #[error("every slot is taken")]
     NoFreeSlot,
+}
+
+/// A batch whose scene may be loaded before a slot is free for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LoadAhead {
+    /// Which.
+    pub(crate) key: BatchKey,
+    /// What was asked for.
+    pub(crate) request: StartBatch,
+    /// Most memory that a running Blender took, in bytes; 0 where none has finished a frame.
+    pub(crate) heaviest_bytes: u64,
 }
 
 /// What cancelling did.
@@ -217,6 +229,23 @@ impl Batches {
             batch.request.clone(),
             vec![Change::Phase(key, BatchPhase::Loading)],
         ))
+    }
+
+    /// The batch that runs next, where the slots that will be free within that time have other scenes loaded.
+    pub(crate) fn to_load_ahead(&self, within: Duration) -> Option<LoadAhead> {
+        if self.running.len() < usize::try_from(self.slots).unwrap_or(usize::MAX) {
+            return None; // A free slot takes it right now.
+        }
+        let key = *self.queue.front()?;
+        let next = self.all.get(&key)?;
+        let running = || self.running.values().filter_map(|key| self.all.get(key));
+        let mut soon_free = running().filter(|batch| batch.is_nearly_begun(within)).peekable();
+        soon_free.peek()?;
+        (!soon_free.any(|batch| batch.shares_scene(next))).then(|| LoadAhead {
+            key,
+            request: next.request.clone(),
+            heaviest_bytes: running().map(Batch::memory_bytes).max().unwrap_or_default(),
+        })
     }
 
     /// The next frame of the slot's batch; nothing when the slot shall end it.

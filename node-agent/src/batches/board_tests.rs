@@ -298,3 +298,65 @@ fn the_past_is_bounded_but_never_at_the_cost_of_a_frame_that_nobody_has_fetched(
     assert_eq!(board.report(named(1)).unwrap().finished.len(), 1);
     assert_eq!(board.phase(named(2)), None);
 }
+
+/// A batch with one frame in slot 0, and one of another scene behind it.
+fn before_another_scene() -> Batches {
+    let mut board = running(&[(1, "1-3")]);
+    board.take_frame(0);
+    let other = SceneHash::of(b"other");
+    let next = StartBatch {
+        scene: other,
+        ..request(2, "1-3")
+    };
+    board.start(next).unwrap();
+    board
+}
+
+const LEAD: Duration = Duration::from_secs(30);
+
+#[test]
+fn the_next_scene_is_loaded_ahead_when_the_running_batch_is_nearly_begun() {
+    let mut board = before_another_scene();
+    assert_eq!(
+        board.to_load_ahead(LEAD),
+        None,
+        "nobody knows how long a frame takes"
+    );
+    let slow = FinishedFrame {
+        render_ms: 29_000,
+        peak_memory_bytes: 7,
+        ..done(1)
+    };
+    board.frame_finished(0, slow);
+    board.take_frame(0);
+    let ahead = board.to_load_ahead(LEAD).unwrap();
+    assert_eq!((ahead.key, ahead.heaviest_bytes), (named(2), 7));
+    assert_eq!(board.to_load_ahead(Duration::from_secs(28)), None);
+    board.frame_failed(0, failed(2, FailureKind::RenderError));
+    board.take_frame(0);
+    assert!(
+        board.to_load_ahead(Duration::ZERO).is_some(),
+        "the last frame has begun"
+    );
+}
+
+#[test]
+fn nothing_is_loaded_ahead_for_a_free_slot_or_for_the_scene_that_is_loaded() {
+    let mut board = before_another_scene();
+    board.cancel(named(2)).unwrap();
+    board.start(request(3, "4-6")).unwrap();
+    board.revoke(named(1), &"2-3".parse().unwrap()).unwrap();
+    assert_eq!(board.to_load_ahead(LEAD), None, "the same scene follows");
+
+    let mut two = Batches::new(2, HashMap::new());
+    two.start(request(1, "1")).unwrap();
+    two.next(0).unwrap();
+    two.take_frame(0);
+    let other = SceneHash::of(b"other");
+    let next = StartBatch {
+        scene: other,
+        ..request(2, "1")
+    };
+    two.start(next).unwrap();
+    assert_eq!(two.to_load_ahead(LEAD), None, "a slot is free");
+}

@@ -4,4 +4,4 @@
 mod batch;
 mod board;
 
-pub(crate) use board::{Batches, Cancelled, Change, StartError};
+pub(crate) use board::{Batches, Cancelled, Change, LoadAhead, StartError};

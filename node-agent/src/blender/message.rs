@@ -22,11 +22,14 @@ pub(crate) enum Command<'a> {
         /// Folders of shared storage, each by all its names.
         shared_folders: &'a [Vec<String>],
         settings: &'a RenderSettings,
-        /// 0: as many as the machine has.
-        threads: u32,
     },
     /// Render a frame of the open scene into an empty folder.
-    Render { frame: Frame, folder: &'a Path },
+    Render {
+        frame: Frame,
+        folder: &'a Path,
+        /// At least 1. Another number than the frame before had costs a frame's preparation, not a load.
+        threads: u32,
+    },
     /// Stop the frame being rendered.
     Cancel,
     /// Leave.

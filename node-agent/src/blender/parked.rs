@@ -2,14 +2,9 @@
 //! of a processor. This must not know scenes or slots.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use super::message::Command;
 use super::process::Process;
 use crate::engines::EnginePath;
-
-/// How long one that is told to leave may take to be gone.
-const LEAVING: Duration = Duration::from_secs(2);
 
 /// A Blender with the driver inside that is ready and has nothing loaded.
 #[derive(Debug)]
@@ -20,12 +15,8 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Ends and reaps it.
-    pub(crate) async fn leave(mut self) {
-        if self.process.send(&Command::Quit).await.is_ok() {
-            self.process.ended(LEAVING).await;
-        } else {
-            self.process.kill().await;
-        }
+    pub(crate) async fn leave(self) {
+        self.process.leave().await;
     }
 }
 

@@ -24,6 +24,8 @@ use crate::engines::EnginePath;
 
 /// Longest line that is read in one piece; what is longer is cut there.
 const LONGEST_READ: u64 = 64 * 1024;
+/// How long one that was told to leave, or closed its line, may take to be gone.
+pub(super) const LEAVING: Duration = Duration::from_secs(2);
 
 /// A running Blender. Dropping it kills its process group.
 #[derive(Debug)]
@@ -160,6 +162,15 @@ impl Process {
             let _read_whole = timeout(Duration::from_millis(300), reader).await;
         }
         status
+    }
+
+    /// Tells it to leave, and reaps it; kills it where it does not go.
+    pub(crate) async fn leave(mut self) {
+        if self.send(&Command::Quit).await.is_ok() {
+            self.ended(LEAVING).await;
+        } else {
+            self.kill().await;
+        }
     }
 
     /// Kills the group and reaps it.
