@@ -513,3 +513,79 @@ async fn a_node_without_a_blender_listens_and_says_how_to_get_one() {
         == StatusCode::PAYLOAD_TOO_LARGE));
     node.stop().await;
 }
+
+impl Node {
+    async fn cancel(&self, batch: u64) {
+        let cancelled = self.http.delete(self.url(&self.path(batch))).send().await;
+        assert!(cancelled.unwrap().status().is_success());
+    }
+
+    async fn figure(&self, name: &str) -> String {
+        let figures = self.http.get(self.url("/metrics")).send().await.unwrap();
+        let figures = figures.text().await.unwrap();
+        let line = figures.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().to_owned()
+    }
+
+    async fn until_figure(&self, name: &str, wanted: &str) {
+        let patience = Instant::now() + Duration::from_mins(2);
+        while self.figure(name).await != wanted {
+            assert!(Instant::now() < patience, "{name} is never {wanted}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Processes that this one started and that have not ended.
+fn children() -> usize {
+    let own = std::process::id().to_string();
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    let is_child = |stat: &String| {
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        fields.next() != Some("Z") && fields.next() == Some(own.as_str())
+    };
+    stats.filter(is_child).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_scene_is_loaded_while_the_last_frame_of_another_one_renders() {
+    const LOADS: &str = "farmhand_agent_scene_loads_total";
+    let mut node = Node::start(|_| {}).await;
+    let (slow, plain) = (
+        node.upload(&scene("slow")).await,
+        node.upload(&scene("plain")).await,
+    );
+    node.post(&node.request(1, slow, "1")).await;
+    node.until(1, |report| report.phase == BatchPhase::Rendering)
+        .await;
+
+    // One that is taken back takes what was loaded for it along.
+    node.post(&node.request(2, plain, "1-2")).await;
+    node.until_figure(LOADS, "2").await;
+    assert_eq!(children(), 2);
+    node.cancel(2).await;
+    let patience = Instant::now() + Duration::from_mins(1);
+    while children() != 1 {
+        assert!(
+            Instant::now() < patience,
+            "the scene that nobody needs stays loaded"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    node.post(&node.request(3, plain, "1-2")).await;
+    node.until_figure(LOADS, "3").await;
+    assert_eq!(node.report(3).await.phase, BatchPhase::Queued);
+    assert_eq!(node.report(1).await.phase, BatchPhase::Rendering);
+    node.cancel(1).await;
+    let report = node.until(3, |report| report.phase.has_ended()).await;
+    assert_eq!((report.phase, report.finished.len()), (BatchPhase::Completed, 2));
+    assert_eq!(node.figure(LOADS).await, "3", "the slot took what was loaded");
+    let log = node.http.get(node.url(&format!("{}/log", node.path(3))));
+    let log = log.send().await.unwrap().text().await.unwrap();
+    let (loaded, began) = (log.find("Read blend"), log.find("frame 1 is rendered"));
+    assert!(loaded.is_some() && loaded < began, "{log}");
+    node.stop().await;
+    assert_eq!(children(), 0);
+}
