@@ -114,7 +114,6 @@ impl Slot<'_> {
             match rendered {
                 Ok(finished) => {
                     let seconds = Duration::from_millis(finished.render_ms).as_secs_f32();
-                    tracing::info!(frame = frame.get(), seconds, "frame rendered");
                     let said = format!("--- frame {frame} is rendered, {seconds:.1} s ---");
                     work.live.log.push(&said);
                     self.agent

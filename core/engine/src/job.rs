@@ -56,6 +56,13 @@ pub struct JobSpec {
     pub video: bool,
 }
 
+impl JobSpec {
+    /// Whether a Blender that is loaded for one job is loaded for the other: settings are part of what it loads.
+    pub(crate) fn loads_as(&self, other: &Self) -> bool {
+        self.scene == other.scene && self.settings == other.settings
+    }
+}
+
 /// Films that were made of a job's pictures, or why not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilmsMade {

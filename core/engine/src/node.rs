@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use farmhand_protocol::agent::NodeInfo;
-use farmhand_protocol::{Failure, NodeId, SceneHash};
+use farmhand_protocol::{Failure, JobId, NodeId, SceneHash};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -48,9 +48,9 @@ pub struct Presence {
     pub rests: Option<(Duration, Failure)>,
     /// When its latest frames were delivered, at most five minutes back.
     pub(crate) deliveries: VecDeque<Duration>,
-    /// The scene that its Blender has loaded, as far as is known.
-    pub(crate) warm: Option<SceneHash>,
-    /// Since when it has been with that scene.
+    /// The job that its Blender has a scene loaded for, as far as is known.
+    pub(crate) warm: Option<JobId>,
+    /// Since when it has been with that scene, as those settings make it.
     pub(crate) warm_since: Duration,
 }
 

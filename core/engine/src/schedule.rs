@@ -24,7 +24,7 @@ use crate::agenda::{Planned, Power};
 use crate::decide::Decision;
 use crate::fact::Sighting;
 use crate::farm::{Farm, Now};
-use crate::job::Job;
+use crate::job::{Job, JobSpec};
 use crate::node::Unfit;
 
 use assign::Assignment;
@@ -190,18 +190,18 @@ impl<'a> Plan<'a> {
         let with_scene = self.now.since_start.saturating_sub(presence.warm_since);
         // Behind what it has, a batch finds the scene of that, which may still be to load.
         let newest = room.newest_job().filter(|_| place == Place::Next);
-        let newest = newest
-            .and_then(|job| self.farm.job(job))
-            .map(|job| job.spec.scene);
-        let scene = newest.or(presence.warm);
-        let settles_in = scene != presence.warm || with_scene < self.farm.policy().target;
+        let spec = |job| self.farm.job(job).map(|job| &job.spec);
+        let (newest, warm) = (newest.and_then(spec), presence.warm.and_then(spec));
+        let loaded = newest.or(warm);
+        let is_loaded_for = |other: &JobSpec| loaded.is_some_and(|loaded| loaded.loads_as(other));
+        let settles_in = !warm.is_some_and(is_loaded_for) || with_scene < self.farm.policy().target;
         let mut best: Option<((bool, i64, JobId), usize)> = None;
         let mut level = i32::MIN;
         for (index, open) in jobs.iter().enumerate() {
             if best.is_some() && open.job.priority < level {
                 break;
             }
-            let is_warm = scene == Some(open.job.spec.scene);
+            let is_warm = is_loaded_for(&open.job.spec);
             let stays = is_warm && settles_in;
             if stays && place == Place::Next && !open.source.is_empty() && Self::is_untried(open, node, room)
             {
@@ -224,6 +224,13 @@ impl<'a> Plan<'a> {
             }
         }
         best.map(|(_, index)| index)
+    }
+
+    /// Whether a node's Blender has loaded what a job needs.
+    fn is_warm(&self, open: &Open<'_>, node: NodeId) -> bool {
+        let warm = self.farm.presence(node).and_then(|presence| presence.warm);
+        let warm = warm.and_then(|job| self.farm.job(job));
+        warm.is_some_and(|warm| warm.spec.loads_as(&open.job.spec))
     }
 
     /// Whether a node has frames of a job and has rendered none of it yet.
@@ -309,8 +316,7 @@ impl<'a> Plan<'a> {
         let pace = &open.job.pace;
         let next = open.source.place();
         let frame = pace.seconds(&self.farm.speeds, node, next).unwrap_or(1.0);
-        let warm = self.farm.presence(node).and_then(|presence| presence.warm);
-        if warm == Some(open.job.spec.scene) {
+        if self.is_warm(open, node) {
             frame
         } else {
             frame + pace.first_extra(frame)

@@ -59,12 +59,19 @@ impl Farm {
     pub(super) fn seen_at_work(&mut self, batch: BatchId, at: Duration) {
         if let Some(held) = self.batches.get(batch) {
             self.seen.agenda.nodes.insert(held.node);
-            let scene = self.jobs.get(&held.job).map(|job| job.spec.scene);
+            let job = held.job;
             if let Some(presence) = self.seen.nodes.get_mut(&held.node)
-                && presence.warm != scene
+                && presence.warm != Some(job)
             {
-                presence.warm = scene;
-                presence.warm_since = at;
+                let jobs = (
+                    presence.warm.and_then(|warm| self.jobs.get(&warm)),
+                    self.jobs.get(&job),
+                );
+                let stays = matches!(jobs, (Some(warm), Some(job)) if warm.spec.loads_as(&job.spec));
+                presence.warm = Some(job);
+                if !stays {
+                    presence.warm_since = at;
+                }
             }
         }
     }

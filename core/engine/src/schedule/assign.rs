@@ -34,7 +34,7 @@ impl Assignment {
 }
 
 impl Plan<'_> {
-    /// Frames for the target time on this node, and no more than half its share of what is left.
+    /// Frames for the target time on this node, and no more than half its share of what is left among several.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -49,7 +49,8 @@ impl Plan<'_> {
         }
         let speeds = &self.farm.speeds;
         let left = f64::from(open.source.left());
-        let share = if self.power.speed > 0.0 {
+        // Where there is no other slot, nobody waits for frames that are in a batch.
+        let share = if self.power.slots > 1.0 && self.power.speed > 0.0 {
             left * speeds.factor(node) / self.power.speed / 2.0
         } else {
             left
@@ -87,12 +88,11 @@ impl Plan<'_> {
         let Some(open) = self.jobs.as_ref().and_then(|jobs| jobs.get(index)) else {
             return String::new();
         };
-        let warm = self.farm.presence(node).and_then(|presence| presence.warm);
         let state = match place {
             Place::Free => "idle",
             Place::Next | Place::None => "soon done with what it has",
         };
-        let scene = if warm == Some(open.job.spec.scene) {
+        let scene = if self.is_warm(open, node) {
             ", has the scene loaded"
         } else {
             ""

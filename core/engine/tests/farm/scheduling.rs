@@ -101,16 +101,14 @@ fn a_job_of_one_frame_takes_the_next_slot_that_finishes_its_frame() {
     );
 }
 
-#[test]
-fn a_node_stays_with_its_scene_for_the_target_time_before_small_jobs_share_it() {
+/// How often two nodes of one slot changed what their Blenders have loaded, for four small jobs that this makes
+/// different.
+fn loads_for_four_jobs(differ: impl Fn(u8, &mut farmhand_engine::JobSpec)) -> usize {
     let mut world = World::new(0);
     (0..2).for_each(|_| world.add_agent());
     (0..2).for_each(|n| world.connect_with(n, |info| info.slots = 1));
-    let other_scene = |n: u8| {
-        move |spec: &mut farmhand_engine::JobSpec| spec.scene = farmhand_protocol::SceneHash::of(&[n])
-    };
     let jobs: Vec<_> = (0..4)
-        .map(|n| world.submit_with("1-12", other_scene(n)))
+        .map(|n| world.submit_with("1-12", |spec| differ(n, spec)))
         .collect();
     let mut on_node: [Vec<farmhand_protocol::JobId>; 2] = [Vec::new(), Vec::new()];
     for _ in 0..200 {
@@ -129,8 +127,24 @@ fn a_node_stays_with_its_scene_for_the_target_time_before_small_jobs_share_it() 
         world.pass(Duration::from_millis(250));
     }
     assert!(jobs.iter().all(|job| world.state(*job) == JobState::Completed));
-    let changes: usize = on_node.iter().map(Vec::len).sum();
-    assert!(changes <= 10, "scenes were changed {changes} times: {on_node:?}");
+    on_node.iter().map(Vec::len).sum()
+}
+
+#[test]
+fn a_node_stays_with_its_scene_for_the_target_time_before_small_jobs_share_it() {
+    let scenes = loads_for_four_jobs(|n, spec| spec.scene = farmhand_protocol::SceneHash::of(&[n]));
+    assert!(scenes <= 10, "scenes were changed {scenes} times");
+    let settings = loads_for_four_jobs(|n, spec| spec.settings.samples = Some(u32::from(n) + 1));
+    assert!(settings <= 10, "settings were changed {settings} times");
+}
+
+#[test]
+fn the_only_slot_gets_the_rest_of_a_job_in_one_batch_where_that_takes_no_longer_than_others() {
+    let mut world = one_agent(1);
+    world.render_ms = 2_000;
+    let job = world.submit("1-12");
+    (0..3).for_each(|_| render(&mut world, 0));
+    assert_eq!(world.on(0, job).last().map(String::as_str), Some("5-12"));
 }
 
 #[test]
