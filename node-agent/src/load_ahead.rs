@@ -8,7 +8,7 @@ use farmhand_protocol::agent::BatchPhase;
 
 use crate::agent::Agent;
 use crate::batches::LoadAhead;
-use crate::blender::{Conditions, Sign};
+use crate::blender::{Conditions, Log, Sign};
 use crate::prepare;
 
 /// A scene is loaded so long before its slot is free.
@@ -28,13 +28,13 @@ pub(crate) async fn run(agent: Arc<Agent>) {
         let mut holds = last.is_some_and(|key| is_awaited(&agent, key));
         if !holds {
             agent.ahead.clear().await;
-            let next = agent.batches().to_load_ahead(LEAD);
-            if let Some(next) =
-                next.filter(|next| last != Some(next.key) && fits(&agent, next.heaviest_bytes))
+            if let Some((next, log)) = next(&agent)
+                && last != Some(next.key)
+                && fits(&agent, next.heaviest_bytes)
             {
                 last = Some(next.key);
                 holds = true;
-                begin(&agent, next).await;
+                begin(&agent, next, log).await;
             }
         } else if agent.gauge.memory_free().is_some_and(|free| free < RESERVE) {
             tracing::info!("memory is short: the scene that was loaded ahead goes");
@@ -49,6 +49,15 @@ pub(crate) async fn run(agent: Arc<Agent>) {
     agent.ahead.clear().await;
 }
 
+/// What to load, and where Blender prints meanwhile.
+fn next(agent: &Agent) -> Option<(LoadAhead, Arc<Log>)> {
+    let batches = agent.batches();
+    let next = batches.to_load_ahead(LEAD)?;
+    // While the batches cannot change: one that has ended would have a log for ever.
+    let log = agent.live_of(next.key).log;
+    Some((next, log))
+}
+
 /// Whether a slot may still take what was loaded for a batch.
 fn is_awaited(agent: &Agent, key: BatchKey) -> bool {
     let phase = agent.batches().phase(key);
@@ -61,7 +70,7 @@ fn fits(agent: &Agent, heaviest: u64) -> bool {
     agent.gauge.memory_free().is_none_or(|free| free >= wanted)
 }
 
-async fn begin(agent: &Arc<Agent>, next: LoadAhead) {
+async fn begin(agent: &Arc<Agent>, next: LoadAhead, log: Arc<Log>) {
     let loaded = match prepare::prepare(agent, &next.request).await {
         Ok((loaded, _)) => loaded,
         // Its slot will find the same, and say so.
@@ -71,7 +80,7 @@ async fn begin(agent: &Arc<Agent>, next: LoadAhead) {
         timeout: agent.config.timeout_of(&next.request.settings),
         memory_bytes: agent.memory_of_a_slot,
         kill: agent.killing.clone(),
-        log: agent.live_of(next.key).log,
+        log,
     };
     tracing::info!(farm = %next.key.farm, batch = %next.key.batch, "loading the next scene ahead");
     let counting = Arc::clone(agent);

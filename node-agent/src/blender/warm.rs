@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use farmhand_protocol::{Failure, FailureKind, Frame};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::ahead::Ahead;
 use super::loader::{Loaded, Loader};
@@ -13,13 +12,12 @@ use super::message::{Command, Message, Rendered};
 use super::process::Process;
 use super::watch::{NoFrame, Sign, Watch, ended, failure_with_log, listen, unexpected};
 
-/// At most one running Blender, and one that is on its way out.
+/// At most one running Blender.
 #[derive(Debug)]
 pub(crate) struct Warm {
     loader: Loader,
     ahead: Arc<Ahead>,
     running: Option<(Loaded, Process)>,
-    leaving: Option<AbortOnDropHandle<()>>,
 }
 
 impl Warm {
@@ -29,7 +27,6 @@ impl Warm {
             loader,
             ahead,
             running: None,
-            leaving: None,
         }
     }
 
@@ -103,33 +100,29 @@ impl Warm {
         }
     }
 
-    /// A Blender with the wanted scene loaded. The one that is here goes: while the next one already renders, where
-    /// that was loaded ahead, and before another one takes its memory, where not.
+    /// A Blender with the wanted scene loaded. The one that is here goes first: the next frame may need its memory,
+    /// on a graphics card too.
     async fn fitting(
         &mut self,
         wanted: &Loaded,
         watch: &Watch<'_>,
         sign: &mut impl FnMut(Sign),
     ) -> Result<Process, NoFrame> {
-        let coming = self.ahead.take(wanted);
-        if let Some(coming) = coming
-            && let Some(process) = coming.arrive(watch, sign).await?
-        {
-            let gone = self.running.take();
-            self.leaving = gone.map(|(_, old)| AbortOnDropHandle::new(tokio::spawn(old.leave())));
-            return Ok(process);
-        }
+        let loaded = match self.ahead.take(wanted) {
+            Some(coming) => coming.arrive(watch, sign).await?,
+            None => None,
+        };
         self.leave().await;
-        self.loader.load(wanted, watch, sign).await
+        match loaded {
+            Some(process) => Ok(process),
+            None => self.loader.load(wanted, watch, sign).await,
+        }
     }
 
     /// Ends the Blender, if there is one, and reaps it.
     pub(crate) async fn leave(&mut self) {
         if let Some((_, process)) = self.running.take() {
             process.leave().await;
-        }
-        if let Some(leaving) = self.leaving.take() {
-            let _gone = leaving.await;
         }
     }
 }
