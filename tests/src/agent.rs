@@ -53,7 +53,7 @@ impl Agent {
     /// Starts an agent in `folder` and waits until it answers.
     ///
     /// # Panics
-    /// When it does not within 10 seconds.
+    /// When it does not within a minute.
     pub async fn start(folder: &Path, name: &str, plan: AgentPlan) -> Self {
         let data = folder.join(name);
         let port = free_port();
@@ -65,7 +65,7 @@ impl Agent {
             address: format!("http://{ip}:{port}"),
             data,
         };
-        agent.until_healthy().await;
+        agent.program.until_healthy(&agent.address).await;
         agent
     }
 
@@ -102,7 +102,7 @@ impl Agent {
 
     pub(crate) async fn restart(&mut self, plan: AgentPlan) {
         self.begin(plan);
-        self.until_healthy().await;
+        self.program.until_healthy(&self.address).await;
     }
 
     /// `kill -9`, and a start with the same data and address, without waiting until it answers.
@@ -121,25 +121,6 @@ impl Agent {
             .into_owned();
         let log = self.data.with_extension("log");
         self.program = Program::start(&name, Self::command(&self.data, port, plan), log);
-    }
-
-    async fn until_healthy(&mut self) {
-        let url = format!("{}/health", self.address);
-        let client = http();
-        within(Duration::from_secs(10), "the agent answers", async || {
-            if let Some(status) = self.program.ended() {
-                panic!("the agent ended with {status}:\n{}", self.program.said());
-            }
-            client
-                .get(&url)
-                .send()
-                .await
-                .ok()?
-                .status()
-                .is_success()
-                .then_some(())
-        })
-        .await;
     }
 
     /// What it says of itself.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use farmhand_client::{FarmClient, pack_scene};
 use farmhand_protocol::JobId;
@@ -10,8 +9,7 @@ use farmhand_protocol::farm::{JobDetail, JobView};
 use tempfile::TempDir;
 
 use crate::{
-    Agent, AgentPlan, Blender, Program, build_path, cpu_seconds, descendants, eventually, free_port, http,
-    within,
+    Agent, AgentPlan, Blender, Program, build_path, cpu_seconds, descendants, eventually, free_port,
 };
 
 /// How to start a farm.
@@ -116,7 +114,7 @@ impl Farm {
             port,
             folder,
         };
-        farm.until_healthy().await;
+        farm.orchestrator.until_healthy(&farm.address).await;
         farm
     }
 
@@ -148,7 +146,7 @@ impl Farm {
     /// Starts an orchestrator anew with the same data, address and nodes, as after a crash.
     pub async fn restart_orchestrator(&mut self) {
         self.begin_orchestrator(&[]);
-        self.until_healthy().await;
+        self.orchestrator.until_healthy(&self.address).await;
     }
 
     /// The same with these variables in its environment, and without waiting until it answers.
@@ -162,28 +160,6 @@ impl Farm {
         self.agents[number]
             .restart(self.plan.agents[number].clone())
             .await;
-    }
-
-    async fn until_healthy(&mut self) {
-        let url = format!("{}/health", self.address);
-        let client = http();
-        within(Duration::from_secs(10), "the orchestrator answers", async || {
-            if let Some(status) = self.orchestrator.ended() {
-                panic!(
-                    "the orchestrator ended with {status}:\n{}",
-                    self.orchestrator.said()
-                );
-            }
-            client
-                .get(&url)
-                .send()
-                .await
-                .ok()?
-                .status()
-                .is_success()
-                .then_some(())
-        })
-        .await;
     }
 
     /// Runs `farmhand ARGS` against this farm, as a person on another machine would: with an empty home.

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::within;
+
 /// A started program. Dropped, its process group is killed; in a failing test its log's end is printed.
 #[derive(Debug)]
 pub struct Program {
@@ -88,6 +90,23 @@ impl Program {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until it answers at its `/health`.
+    ///
+    /// # Panics
+    /// When it ends before that, or does not answer within a minute.
+    pub async fn until_healthy(&mut self, address: &str) {
+        let (url, client) = (format!("{address}/health"), http());
+        let what = format!("{url} answers");
+        within(Duration::from_mins(1), &what, async || {
+            if let Some(status) = self.ended() {
+                panic!("what shall answer at {url} ended with {status}:\n{}", self.said());
+            }
+            let answer = client.get(&url).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
     }
 
     /// Everything it has said.

@@ -9,9 +9,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use farmhand_tests::{Blender, Program, Scene, build_path, free_port, http, within};
+use farmhand_tests::{Blender, Program, Scene, build_path, free_port};
 
 /// A page, by its path from the root.
 struct Page {
@@ -310,19 +309,7 @@ impl Run {
         let listen = words
             .nth(1)
             .expect("what runs in the background says where it listens");
-        let url = format!("http://{listen}/health");
-        within(Duration::from_mins(1), &format!("{code} answers"), async || {
-            assert!(program.ended().is_none(), "{code}: {}", program.said());
-            http()
-                .get(&url)
-                .send()
-                .await
-                .ok()?
-                .status()
-                .is_success()
-                .then_some(())
-        })
-        .await;
+        program.until_healthy(&format!("http://{listen}")).await;
         self.background.push(program);
     }
 

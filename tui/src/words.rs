@@ -3,20 +3,7 @@
 use std::time::Duration;
 
 use color_eyre::eyre::Report;
-use farmhand_protocol::farm::{BatchState, FilmState, FilmView, NodeState};
-
-/// A node's state in one word.
-pub(crate) fn node_state(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Connecting => "connecting",
-        NodeState::Idle => "idle",
-        NodeState::Rendering => "rendering",
-        NodeState::Draining => "draining",
-        NodeState::Drained => "drained",
-        NodeState::Unfit => "unfit",
-        NodeState::Lost => "lost",
-    }
-}
+use farmhand_protocol::farm::{BatchState, FilmState, FilmView};
 
 /// A batch's state in one word.
 pub(crate) fn batch_state(state: BatchState) -> &'static str {

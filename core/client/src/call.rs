@@ -101,17 +101,7 @@ pub(crate) async fn fetch<T: DeserializeOwned>(
 }
 
 fn refusal(status: StatusCode, body: &str) -> CallError {
-    let problem: Problem = serde_json::from_str(body).unwrap_or_else(|_| {
-        let line: String = body
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(300)
-            .collect();
-        let words = if line.is_empty() { status.to_string() } else { line };
-        Problem::new(status.as_u16(), "unknown", words)
-    });
+    let problem = Problem::of_answer(status.as_u16(), body, &status.to_string());
     if status == StatusCode::UNAUTHORIZED {
         CallError::Unauthorised(problem.detail)
     } else {

@@ -313,17 +313,7 @@ fn file_path(key: BatchKey, frame: Frame, path: &TreePath) -> String {
 }
 
 fn problem(status: StatusCode, body: &str) -> Problem {
-    serde_json::from_str(body).unwrap_or_else(|_| {
-        let line: String = body
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(300)
-            .collect();
-        let words = if line.is_empty() { status.to_string() } else { line };
-        Problem::new(status.as_u16(), "unknown", words)
-    })
+    Problem::of_answer(status.as_u16(), body, &status.to_string())
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ impl Metrics {
                 "farmhand_nodes",
                 "Nodes by state.",
                 "state",
-                &NODE_STATES.map(word),
+                &NODE_STATES.map(NodeState::word),
             ),
             batches: of.counters(
                 "farmhand_batches_total",
@@ -310,7 +310,7 @@ impl Metrics {
         self.queue_age.set(queue_age);
         let nodes = |state| views.nodes.values().filter(|node| node.state == state).count();
         for state in NODE_STATES {
-            set(&self.nodes, word(state), nodes(state));
+            set(&self.nodes, state.word(), nodes(state));
         }
     }
 }
@@ -323,16 +323,4 @@ fn set(gauges: &IntGaugeVec, label: &str, count: usize) {
 /// Between two clock readings; 0 where the clock was set back.
 fn seconds(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64().max(0.0)
-}
-
-fn word(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Connecting => "connecting",
-        NodeState::Idle => "idle",
-        NodeState::Rendering => "rendering",
-        NodeState::Draining => "draining",
-        NodeState::Drained => "drained",
-        NodeState::Unfit => "unfit",
-        NodeState::Lost => "lost",
-    }
 }

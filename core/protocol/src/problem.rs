@@ -29,10 +29,48 @@ impl Problem {
             missing: Vec::new(),
         }
     }
+
+    /// What an answer with this status says that is no success. Where its body is no problem, as a proxy's is, the body's
+    /// first line, at most 300 characters of it; where that is empty, `otherwise`.
+    pub fn of_answer(status: u16, body: &str, otherwise: &str) -> Self {
+        serde_json::from_str(body).unwrap_or_else(|_| {
+            let line: String = body
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(300)
+                .collect();
+            let words = if line.is_empty() {
+                otherwise.to_owned()
+            } else {
+                line
+            };
+            Self::new(status, "unknown", words)
+        })
+    }
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_problem_is_told_by_its_first_line_or_its_status() {
+        let own = Problem::new(409, "scene-missing", "upload these first");
+        let body = serde_json::to_string(&own).unwrap();
+        assert_eq!(Problem::of_answer(409, &body, "409 Conflict"), own);
+        let proxy = Problem::of_answer(502, "<html>\n<body>", "502 Bad Gateway");
+        assert_eq!((proxy.status, proxy.detail.as_str()), (502, "<html>"));
+        assert_eq!(
+            Problem::of_answer(502, "", "502 Bad Gateway").detail,
+            "502 Bad Gateway"
+        );
     }
 }

@@ -158,7 +158,7 @@ fn entries(model: &Model) -> Vec<Entry> {
     }
     for node in model.farm.nodes.values() {
         let (name, address) = (&node.view.name, &node.view.address);
-        let about = format!("{} at {address}", crate::words::node_state(node.view.state));
+        let about = format!("{} at {address}", node.view.state.word());
         add(
             format!("node {name}"),
             about.clone(),

@@ -133,7 +133,7 @@ fn node_field<'n>(node: &'n NodeEntry, field: &str) -> Cow<'n, str> {
     let view = &node.view;
     match field {
         "node" => view.name.as_str().into(),
-        "status" => words::node_state(view.state).into(),
+        "status" => view.state.word().into(),
         "job" => view
             .running
             .iter()

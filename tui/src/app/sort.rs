@@ -197,9 +197,7 @@ impl NodeSort {
         };
         match self {
             Self::Name => Ordering::Equal,
-            Self::State => {
-                crate::words::node_state(a.0.view.state).cmp(crate::words::node_state(b.0.view.state))
-            }
+            Self::State => a.0.view.state.word().cmp(b.0.view.state.word()),
             Self::Job => {
                 let of = |row| slot(row).map(|slot| (slot.0, slot.1));
                 // Idle ones last.

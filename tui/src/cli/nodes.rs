@@ -58,7 +58,7 @@ fn row(node: &NodeView) -> Vec<String> {
         .collect();
     vec![
         node.name.clone(),
-        words::node_state(node.state).to_owned(),
+        node.state.word().to_owned(),
         if doing.is_empty() {
             "-".to_owned()
         } else {
@@ -103,10 +103,7 @@ pub(crate) async fn show(farm: &FarmClient, text: &str, as_json: bool) -> Result
 fn describe(node: &NodeView) -> String {
     let hardware = &node.hardware;
     let mut lines = vec![
-        (
-            "node",
-            format!("{}  {}", node.name, words::node_state(node.state)),
-        ),
+        ("node", format!("{}  {}", node.name, node.state.word())),
         ("address", node.address.clone()),
     ];
     lines.extend(node.problem.clone().map(|problem| ("problem", problem)));

@@ -27,6 +27,21 @@ pub enum NodeState {
     Lost,
 }
 
+impl NodeState {
+    /// It in one word, as on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Idle => "idle",
+            Self::Rendering => "rendering",
+            Self::Draining => "draining",
+            Self::Drained => "drained",
+            Self::Unfit => "unfit",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// A node as it is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
