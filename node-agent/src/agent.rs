@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::batches::{Batches, Change};
+use crate::batches::{Batches, Change, Learnt, Sharing};
 use crate::blender::{Ahead, Loader, Log, Parked, Spawner};
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::durable;
@@ -28,10 +28,12 @@ use crate::membership::{JoinFarmError, Membership};
 use crate::metrics::Metrics;
 use crate::stages::Traced;
 use crate::store::{Blobs, Scenes, Spool};
-use crate::{Config, announce, http, join, load_ahead, slot};
+use crate::{Config, Slots, announce, http, join, load_ahead, slot};
 
 const DRIVER: &str = include_str!("../../assets/driver.py");
 
+/// How many Blenders render each scene best, in the data folder.
+const LEARNT: &str = "slots.json";
 /// Events that a reader may miss before it has to read the lists.
 const KEPT_EVENTS: usize = 4096;
 /// How long the probed Blender waits for a first frame.
@@ -59,8 +61,6 @@ pub struct Agent {
     pub(crate) spool: Spool,
     pub(crate) gauge: Gauge,
     pub(crate) local: LocalJobs,
-    /// What each Blender may take, in bytes.
-    pub(crate) memory_of_a_slot: u64,
     /// What other nodes are asked through.
     pub(crate) peers: reqwest::Client,
     /// Takes no new frames once cancelled.
@@ -140,7 +140,7 @@ impl Agent {
     /// # Errors
     /// When the data folder or the address cannot be used.
     pub async fn start(mut config: Config) -> Result<Running, StartAgentError> {
-        if config.slots == 0 {
+        if config.slots == Slots::Fixed(0) {
             return Err(StartAgentError::Setting("a node has at least 1 slot".to_owned()));
         }
         if let Some(scene) = config.scene.as_ref().filter(|scene| !scene.is_file()) {
@@ -197,7 +197,8 @@ impl Agent {
         if agent.config.mdns {
             tokio::spawn(announce::keep_announced(Arc::clone(&agent), address));
         }
-        let mut renderers: Vec<_> = (0..agent.config.slots)
+        let most_slots = agent.batches().most_slots();
+        let mut renderers: Vec<_> = (0..most_slots)
             .map(|number| tokio::spawn(slot::run(Arc::clone(&agent), number)))
             .collect();
         renderers.push(tokio::spawn(load_ahead::run(Arc::clone(&agent))));
@@ -233,7 +234,8 @@ impl Agent {
         .map_err(store("the scenes"))?;
         let spool = Spool::open(&data.join("spool")).map_err(store("the spool"))?;
         let local = LocalJobs::open(&data, config.output.as_deref()).map_err(store("the jobs of its own"))?;
-        let mut batches = Batches::new(config.slots, read_epochs(&data));
+        let sharing = Sharing::new(config.slots, config.machine(), read_learnt(&data.join(LEARNT)));
+        let mut batches = Batches::new(sharing, read_epochs(&data));
         for recovered in spool.recover().map_err(store("the spool"))? {
             batches.recover(recovered);
         }
@@ -257,7 +259,6 @@ impl Agent {
             peers: crate::pull::client(&membership.trust(Role::Node)),
             membership,
             scenes: Arc::new(scenes),
-            memory_of_a_slot: config.memory_of_a_slot(),
             config,
             folder,
             driver,
@@ -274,14 +275,18 @@ impl Agent {
         let mut gpus: Vec<String> = gpus.collect();
         gpus.sort();
         gpus.dedup();
+        let (slots, share) = {
+            let batches = self.batches();
+            (batches.slots(), batches.share_of_each())
+        };
         NodeInfo {
             id: self.folder.id(),
             name: self.config.name.clone(),
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             last_event: self.events.last(),
-            slots: self.config.slots,
-            threads: self.config.threads_of_a_slot(),
+            slots,
+            threads: share.threads,
             tags: self.config.tags.clone(),
             probed: engines.probed,
             engines: engines.found.iter().map(|engine| engine.info.clone()).collect(),
@@ -374,6 +379,17 @@ impl Agent {
                 (done, Some(AgentEvent::BatchEnded { key, phase }))
             }
             Change::Forgotten(key) => (self.spool.remove(key), None),
+            Change::Slots(slots) => {
+                tracing::info!(slots, "another number of slots");
+                (Ok(()), Some(AgentEvent::NodeChanged))
+            }
+            Change::Learnt(lesson) => {
+                tracing::info!("{lesson}");
+                if let Some(learnt) = &lesson.remember {
+                    self.remember_learnt(learnt);
+                }
+                (Ok(()), None)
+            }
             Change::Wake => {
                 self.work.notify_waiters();
                 (Ok(()), None)
@@ -424,6 +440,15 @@ impl Agent {
         durable::write(&folder.join(farm.to_string()), epoch.to_string().as_bytes(), true)
     }
 
+    fn remember_learnt(&self, learnt: &Learnt) {
+        let written = serde_json::to_vec_pretty(learnt)
+            .map_err(io::Error::from)
+            .and_then(|json| durable::write(&self.folder.path().join(LEARNT), &json, false));
+        if let Err(error) = written {
+            tracing::warn!(%error, "cannot write {LEARNT} to the data folder: after a restart it is measured again");
+        }
+    }
+
     /// Makes room in the cache for so much more, where it lacks that.
     pub(crate) fn make_room(&self, more: u64) {
         if !self.blobs.lacks_room_for(more) {
@@ -450,6 +475,19 @@ fn read_epochs(data: &std::path::Path) -> HashMap<FarmId, Epoch> {
             Some((farm, Epoch(epoch)))
         })
         .collect()
+}
+
+/// What was learnt before, where that can be read.
+fn read_learnt(path: &std::path::Path) -> Option<Learnt> {
+    let read = match fs::read(path) {
+        Ok(json) => serde_json::from_slice(&json).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => Err(error),
+    };
+    read.inspect_err(|error| {
+        tracing::warn!(%error, "cannot read {}: how many Blenders are best is measured again", path.display());
+    })
+    .ok()
 }
 
 /// Asks each Blender once, one after the other: on a small machine two at a time take longer.

@@ -1,7 +1,9 @@
 //! What an agent is told at its start; read once, in `main`.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
@@ -10,9 +12,56 @@ use farmhand_observe::Collector;
 use farmhand_protocol::RenderSettings;
 use farmhand_tls::JoinToken;
 
+use crate::batches::Machine;
 use crate::engines::EnginePath;
 use crate::join::Advertised;
 use crate::path_map::PathMap;
+
+/// How many Blenders may run at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slots {
+    /// So many, at least 1.
+    Fixed(u32),
+    /// As many as render a scene fastest, which is measured.
+    Auto,
+}
+
+/// It is neither a number of Blenders nor `auto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a number of Blenders is from 1 to {}; `auto` measures how many are fastest",
+    Slots::MOST
+)]
+pub struct SlotsError;
+
+impl Slots {
+    /// Most that may be set.
+    pub const MOST: u32 = 256;
+}
+
+impl FromStr for Slots {
+    type Err = SlotsError;
+
+    fn from_str(text: &str) -> Result<Self, SlotsError> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number| (1..=Self::MOST).contains(number));
+        number.map(Self::Fixed).ok_or(SlotsError)
+    }
+}
+
+impl fmt::Display for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(number) => number.fmt(f),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
+}
 
 /// Everything that can be set. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
@@ -25,9 +74,9 @@ pub struct Config {
     pub blenders: Vec<EnginePath>,
     /// Where `farmhand-agent setup` keeps Blenders.
     pub engines: Option<PathBuf>,
-    /// Blenders that may run at a time, at least 1.
-    pub slots: u32,
-    /// Threads of each; 0: the machine's, shared among the slots.
+    /// Blenders that may run at a time.
+    pub slots: Slots,
+    /// Threads of each, or of all together where their number is measured; 0: the machine's, shared among the slots.
     pub threads: u32,
     /// Memory that each Blender may take, in bytes; without it nine tenths of the machine's, shared among the slots.
     pub memory_bytes: Option<u64>,
@@ -84,7 +133,7 @@ impl Config {
             data,
             blenders: Vec::new(),
             engines: crate::engines::engines_folder(),
-            slots: 1,
+            slots: Slots::Fixed(1),
             threads: 0,
             memory_bytes: None,
             cache_bytes: 50_000_000_000,
@@ -111,12 +160,18 @@ impl Config {
         }
     }
 
-    /// Threads that each Blender is told to use, at least 1: by itself it would take every core of the machine,
-    /// whatever share of them this process may use.
-    pub(crate) fn threads_of_a_slot(&self) -> u32 {
-        match self.threads {
-            0 => (crate::hardware::threads() / self.slots.max(1)).max(1),
-            threads => threads,
+    /// What the Blenders have together. Each is told how many threads to use: by itself it would take every core of
+    /// the machine, whatever share of them this process may use.
+    pub(crate) fn machine(&self) -> Machine {
+        Machine {
+            threads: match (self.threads, self.slots) {
+                (0, _) => crate::hardware::threads(),
+                (each, Slots::Fixed(slots)) => each.saturating_mul(slots),
+                (all, Slots::Auto) => all,
+            },
+            // Where nobody tells how much there is, nothing is too much.
+            memory_bytes: crate::hardware::memory_bytes().map_or(u64::MAX, |all| all / 10 * 9),
+            memory_of_each: self.memory_bytes,
         }
     }
 
@@ -124,15 +179,6 @@ impl Config {
     pub(crate) fn timeout_of(&self, settings: &RenderSettings) -> Duration {
         let told = settings.frame_timeout_seconds;
         told.map_or(self.frame_timeout, |seconds| Duration::from_secs(seconds.into()))
-    }
-
-    /// Memory that each Blender may take, in bytes.
-    pub(crate) fn memory_of_a_slot(&self) -> u64 {
-        self.memory_bytes.unwrap_or_else(|| {
-            // Where nobody tells how much there is, nothing is too much.
-            crate::hardware::memory_bytes()
-                .map_or(u64::MAX, |all| all / 10 * 9 / u64::from(self.slots.max(1)))
-        })
     }
 }
 
@@ -151,5 +197,21 @@ pub fn default_name(listen: SocketAddr) -> String {
         format!("{host}:{}", listen.port())
     } else {
         host
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_a_number_or_measured() {
+        assert_eq!(
+            ("3".parse(), "auto".parse()),
+            (Ok(Slots::Fixed(3)), Ok(Slots::Auto))
+        );
+        for wrong in ["0", "257", "-1", "Auto", ""] {
+            assert_eq!(wrong.parse::<Slots>(), Err(SlotsError), "{wrong}");
+        }
     }
 }

@@ -35,7 +35,7 @@ mod structure;
 
 pub use agent::{Agent, Running, StartAgentError};
 pub use blender::{Spawner, read_driver_line};
-pub use config::{Config, default_data_folder, default_name};
+pub use config::{Config, Slots, SlotsError, default_data_folder, default_name};
 pub use data_folder::DataFolderError;
 pub use demo::{DemoError, make_demo_scene};
 pub use join::{Advertised, AdvertisedError};

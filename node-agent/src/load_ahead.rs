@@ -78,7 +78,7 @@ async fn begin(agent: &Arc<Agent>, next: LoadAhead, log: Arc<Log>) {
     };
     let conditions = Conditions {
         timeout: agent.config.timeout_of(&next.request.settings),
-        memory_bytes: agent.memory_of_a_slot,
+        memory_bytes: next.memory_bytes,
         kill: agent.killing.clone(),
         log,
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
-use farmhand_agent::{Advertised, Agent, Config, PathMap, default_data_folder, default_name};
+use farmhand_agent::{Advertised, Agent, Config, PathMap, Slots, default_data_folder, default_name};
 use farmhand_http::{FarmAddress, Limits, Tokens};
 use farmhand_observe::{LogArgs, TraceArgs};
 use farmhand_tls::JoinToken;
@@ -37,6 +37,7 @@ Examples:
   farmhand-agent --listen 0.0.0.0:3001 --token-file /etc/farmhand/token --join http://10.0.0.1:4000
   farmhand-agent --listen 0.0.0.0:3001 --join https://10.0.0.1:4000 --join-token-file join-token
   farmhand-agent --blender /opt/blender-4.2/blender --blender python:/opt/bpy/bin/python
+  farmhand-agent --slots auto                        one Blender or several: what is faster for each scene
   farmhand-agent setup                               gets an official Blender from PyPI (Python 3.11)
   curl -d '{\"from\": 1, \"to\": 5}' http://127.0.0.1:3001/job     renders without an orchestrator";
 
@@ -80,11 +81,15 @@ struct Run {
     #[arg(long, env = "FARMHAND_BLENDER", value_name = "PATH")]
     blender: Vec<EnginePath>,
 
-    /// Blenders that may run at a time
-    #[arg(long, env = "FARMHAND_SLOTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256), value_name = "N")]
-    slots: u32,
+    /// Blenders that may run at a time: a number, or `auto` for as many as render a scene fastest
+    ///
+    /// With `auto` the agent renders the first frames of a scene with one Blender on all threads, the next ones with two
+    /// on half of them each, then four and eight, as long as that many render at least a tenth more frames in the same
+    /// time and their memory is enough. It remembers the best for each scene and settings.
+    #[arg(long, env = "FARMHAND_SLOTS", default_value = "1", value_name = "N|auto")]
+    slots: Slots,
 
-    /// Threads of each Blender; 0: the machine's, shared among the slots
+    /// Threads of each Blender, with `--slots auto` of all together; 0: the machine's, shared among the slots
     #[arg(long, env = "FARMHAND_THREADS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1024), value_name = "N")]
     threads: u32,
 

@@ -18,13 +18,27 @@ use crate::{hardware, picture, prepare};
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// A full spool is looked at so often.
 const SPOOL_LOOK: Duration = Duration::from_millis(500);
+/// A Blender in a slot that is not one at the moment idles so long: its memory is for the others.
+const IDLE_BEYOND: Duration = Duration::from_secs(15);
 /// With less free space than this, a broken picture is the disk's fault.
 const FULL_DISK: u64 = 16 << 20;
 
 /// Runs until the agent stops.
 pub(crate) async fn run(agent: Arc<Agent>, slot: u32) {
     let mut warm = Warm::new(agent.loader(), Arc::clone(&agent.ahead));
+    let mut idle_since = Instant::now();
     loop {
+        let stays = if slot < agent.batches().slots() {
+            agent.config.idle
+        } else {
+            agent.config.idle.min(IDLE_BEYOND)
+        };
+        if warm.is_running() && idle_since.elapsed() >= stays {
+            tracing::info!(slot, scene = ?warm.scene(), "the Blender was idle and leaves");
+            warm.leave().await;
+        }
+        // The number of slots may be another one before that.
+        let look = Instant::now() + IDLE_BEYOND.min(stays);
         tokio::select! {
             request = next(&agent, slot) => {
                 let span = tracing::info_span!("batch", farm = %request.farm, batch = %request.batch,
@@ -33,12 +47,10 @@ pub(crate) async fn run(agent: Arc<Agent>, slot: u32) {
                 slot.batch(&request).instrument(span).await;
                 let slot = slot.number;
                 agent.change(|batches| ((), batches.slot_free(slot)));
+                idle_since = Instant::now();
             }
             () = agent.stopping.cancelled() => break,
-            () = tokio::time::sleep(agent.config.idle), if warm.is_running() => {
-                tracing::info!(slot, scene = ?warm.scene(), "the Blender was idle and leaves");
-                warm.leave().await;
-            }
+            () = tokio::time::sleep_until(look.min(idle_since + stays)), if warm.is_running() => {}
         }
     }
     warm.leave().await;
@@ -105,19 +117,19 @@ impl Slot<'_> {
                 Err(no_frame) => Err(no_frame),
             };
             let rendered = match rendered {
-                Ok(finished) if key.farm == FarmId::LOCAL => {
+                Ok((finished, took)) if key.farm == FarmId::LOCAL => {
                     let home = crate::local::bring_home(self.agent, key, &finished).await;
-                    home.map(|()| finished).map_err(NoFrame::Failed)
+                    home.map(|()| (finished, took)).map_err(NoFrame::Failed)
                 }
                 other => other,
             };
             match rendered {
-                Ok(finished) => {
+                Ok((finished, took)) => {
                     let seconds = Duration::from_millis(finished.render_ms).as_secs_f32();
                     let said = format!("--- frame {frame} is rendered, {seconds:.1} s ---");
                     work.live.log.push(&said);
                     self.agent
-                        .change(|batches| ((), batches.frame_finished(self.number, finished)));
+                        .change(|batches| ((), batches.frame_finished(self.number, finished, took)));
                     if key.farm == FarmId::LOCAL {
                         self.agent
                             .change(|batches| ((), batches.acknowledge(key, frame).unwrap_or_default()));
@@ -151,23 +163,26 @@ impl Slot<'_> {
         Ok(found.insert(loaded).clone())
     }
 
+    /// A frame, and what it took where its scene had been loaded before.
     async fn frame(
         &mut self,
         work: &Work<'_>,
         wanted: &Loaded,
         frame: Frame,
         stages: &mut Stages<'_>,
-    ) -> Result<FinishedFrame, NoFrame> {
+    ) -> Result<(FinishedFrame, Option<Duration>), NoFrame> {
         let agent = Arc::clone(self.agent);
         self.has_space(work).await?;
+        let share = agent.batches().share(self.number);
+        let began = Instant::now();
         let folder = agent
             .spool
             .empty_folder(work.key, frame)
             .map_err(|error| NoFrame::Failed(disk_failure(&agent, &error)))?;
         let watch = Watch {
             timeout: agent.config.timeout_of(&work.request.settings),
-            memory_bytes: agent.memory_of_a_slot,
-            threads: agent.config.threads_of_a_slot(),
+            memory_bytes: share.memory_bytes,
+            threads: share.threads,
             cancel: &work.live.stop,
             kill: &agent.killing,
             log: &work.live.log,
@@ -177,6 +192,7 @@ impl Slot<'_> {
             .warm
             .render(wanted, frame, &folder, &watch, |sign| teller.hear(sign))
             .await?;
+        let is_warm = teller.is_warm;
         stages.begin("verify");
         let result = tokio::task::spawn_blocking(move || collect(&folder, &rendered)).await;
         let result = result
@@ -193,7 +209,7 @@ impl Slot<'_> {
                 NoFrame::Failed(failure.with_log(work.live.log.end()))
             })?;
         stages.end();
-        Ok(result)
+        Ok((result, is_warm.then(|| began.elapsed())))
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use farmhand_protocol::agent::{BatchPhase, BatchReport, FailedFrame, FinishedFrame, StartBatch};
 use farmhand_protocol::{BatchKey, BlenderVersion, Frame, FrameSet};
 
+use super::sharing::Look;
 use crate::store::Recovered;
 
 /// A batch and where its frames stand.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) request: StartBatch,
+    pub(super) look: Look,
     pub(super) stage: Stage,
     waiting: Waiting,
     finished: BTreeMap<Frame, FinishedFrame>,
@@ -77,6 +79,7 @@ impl Batch {
     pub(super) fn new(request: StartBatch) -> Self {
         let frames = request.frames.clone();
         Self {
+            look: Look::of(&request),
             request,
             stage: Stage::Queued,
             waiting: Waiting { frames, next: 0 },
@@ -108,6 +111,7 @@ impl Batch {
             revoked: from.revoked,
             blender: None,
             last: None,
+            look: Look::of(&from.request),
             request: from.request,
         }
     }
@@ -169,12 +173,6 @@ impl Batch {
         self.last.map_or(0, |last| last.memory_bytes)
     }
 
-    /// Whether a Blender that is loaded for the one is loaded for the other.
-    pub(super) fn shares_scene(&self, other: &Self) -> bool {
-        let (one, other) = (&self.request, &other.request);
-        one.scene == other.scene && one.settings == other.settings && one.blender == other.blender
-    }
-
     pub(super) fn finish(&mut self, finished: FinishedFrame) {
         self.put_down();
         self.last = Some(Took {
@@ -193,6 +191,17 @@ impl Batch {
         if let Stage::Running { frame, .. } = &mut self.stage {
             *frame = None;
         }
+    }
+
+    /// Whether it is settled how it will end.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.stage, Stage::Running { ending: Some(_), .. })
+    }
+
+    /// Whether its frames are being rendered, one after the other, and shall be.
+    pub(super) fn is_rendering(&self) -> bool {
+        let rendering = BatchPhase::Rendering;
+        matches!(self.stage, Stage::Running { phase, ending: None, .. } if phase == rendering)
     }
 
     /// A frame that was begun and did not end waits again.

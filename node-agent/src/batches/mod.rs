@@ -3,5 +3,8 @@
 
 mod batch;
 mod board;
+mod seat;
+mod sharing;
 
 pub(crate) use board::{Batches, Cancelled, Change, LoadAhead, StartError};
+pub(crate) use sharing::{Learnt, Machine, Sharing};

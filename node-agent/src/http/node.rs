@@ -21,9 +21,12 @@ pub(super) async fn events(State(agent): Shared, Query(from): Query<AfterEvent>)
 }
 
 pub(super) async fn metrics(State(agent): Shared) -> Response {
-    let (queued, running, _) = agent.batches().counts();
+    let (slots, (queued, running, _)) = {
+        let batches = agent.batches();
+        (batches.slots(), batches.counts())
+    };
     let standing = Standing {
-        slots: agent.config.slots,
+        slots,
         queued,
         running,
         engines: agent.engines().found.len(),
