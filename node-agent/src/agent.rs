@@ -380,7 +380,7 @@ impl Agent {
             }
             Change::Forgotten(key) => (self.spool.remove(key), None),
             Change::Slots(slots) => {
-                tracing::info!(slots, "another number of slots");
+                tracing::info!(slots, "the number of slots has changed");
                 (Ok(()), Some(AgentEvent::NodeChanged))
             }
             Change::Learnt(lesson) => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use farmhand_agent::Slots;
 use farmhand_protocol::agent::{BatchReport, NodeInfo};
 
 use crate::{Blender, Proc, Program, build_path, descendants, free_port, http, within};
@@ -15,8 +16,8 @@ pub struct AgentPlan {
     /// Its Blenders; without any it must find none.
     pub blenders: Vec<Blender>,
     /// Slots; 1 without it.
-    pub slots: Option<u32>,
-    /// Threads of each Blender; 1 without it.
+    pub slots: Option<Slots>,
+    /// Threads of each Blender, or of all together where the slots are measured; 1 without it.
     pub threads: Option<u32>,
     /// The scene of `POST /job`.
     pub scene: Option<PathBuf>,
@@ -77,7 +78,7 @@ impl Agent {
             .args(["--listen", &format!("{ip}:{port}")])
             .arg("--data")
             .arg(data)
-            .args(["--slots", &plan.slots.unwrap_or(1).to_string()])
+            .args(["--slots", &plan.slots.unwrap_or(Slots::Fixed(1)).to_string()])
             .args(["--threads", &plan.threads.unwrap_or(1).to_string()])
             .args(plan.more)
             .envs(plan.environment)

@@ -7,7 +7,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `STAND_IN` | one of [`Manner`]'s words; `render` without it |
-//! | `STAND_IN_MS` | how long a frame takes, in milliseconds; 50 without it |
+//! | `STAND_IN_MS` | how long a frame takes, in milliseconds; `600,200` where that is 600 on one thread and 200 on more; 50 without it |
 //! | `STAND_IN_RECORD` | file to which a line `PID FOLDER FRAME` is added when a frame begins |
 
 use std::fs::{File, OpenOptions};
@@ -80,11 +80,14 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let manner = Manner::from_environment()?;
-    let took = std::env::var("STAND_IN_MS").ok().and_then(|ms| ms.parse().ok());
+    let took = std::env::var("STAND_IN_MS").unwrap_or_else(|_| "50".to_owned());
+    let by_threads = took.split(',').map(|ms| ms.parse().map(Duration::from_millis));
+    let by_threads = by_threads.collect::<Result<Vec<_>, _>>();
     let mut driver = Driver {
         events: events()?,
         manner,
-        takes: Duration::from_millis(took.unwrap_or(50)),
+        by_threads: by_threads.map_err(|error| format!("STAND_IN_MS={took}: {error}"))?,
+        takes: Duration::ZERO,
         cancelled: Arc::default(),
     };
     if manner == Manner::Deaf {
@@ -152,6 +155,9 @@ fn ignore_signals() {
 struct Driver {
     events: File,
     manner: Manner,
+    /// What a frame takes on one thread, on two, and so on; on more as on the most that are told.
+    by_threads: Vec<Duration>,
+    /// What this frame takes.
     takes: Duration,
     cancelled: Arc<AtomicBool>,
 }
@@ -167,6 +173,10 @@ impl Driver {
     fn render(&mut self, command: &Value) -> Result<(), String> {
         let frame = command["frame"].as_i64().ok_or("a frame is a number")?;
         let folder = command["folder"].as_str().ok_or("a folder is a path")?.to_owned();
+        let threads = command["threads"].as_u64().ok_or("threads are a number")?;
+        let threads = usize::try_from(threads).unwrap_or(usize::MAX);
+        let takes = self.by_threads.get(threads.saturating_sub(1));
+        self.takes = takes.or(self.by_threads.last()).copied().unwrap_or_default();
         record(&folder, frame)?;
         self.cancelled.store(false, Ordering::SeqCst);
         self.tell(&json!({"event": "started", "frame": frame}));

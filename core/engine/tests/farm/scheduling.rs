@@ -82,6 +82,42 @@ fn a_batch_takes_the_target_time() {
 }
 
 #[test]
+fn a_node_whose_slots_change_in_mid_job_has_a_batch_for_each_and_its_speed_is_learnt_anew() {
+    let mut world = one_agent(1);
+    world.render_ms = 4_000;
+    let job = world.submit("1-300");
+    (0..20).for_each(|_| render(&mut world, 0));
+    let newest = |world: &World| world.on(0, job).pop().unwrap().parse::<FrameSet>().unwrap().len();
+    assert_eq!(newest(&world), 7, "frames of 4 s in 30 s");
+
+    world.connect_with(0, |info| info.slots = 2);
+    assert!(world.on(0, job).len() >= 2, "a batch for each slot at once");
+    world.render_ms = 8_000; // Half the threads.
+    for _ in 0..40 {
+        render(&mut world, 0);
+        let held = world.on(0, job).len();
+        assert!((2..=4).contains(&held), "{held} batches for two slots");
+    }
+    assert_eq!(newest(&world), 3, "frames of 8 s in 30 s");
+
+    world.connect_with(0, |info| info.slots = 1);
+    world.render_ms = 4_000;
+    let before = world.on(0, job).len();
+    for _ in 0..40 {
+        render(&mut world, 0);
+        let held = world.on(0, job).len();
+        assert!((1..=before.max(2)).contains(&held), "{held} batches for one slot");
+    }
+    assert!(
+        world.on(0, job).len() <= 2,
+        "what it held for the other slot is rendered"
+    );
+    assert_eq!(newest(&world), 7, "frames of 4 s in 30 s");
+    world.settle();
+    assert_eq!(world.state(job), JobState::Completed);
+}
+
+#[test]
 fn a_job_of_one_frame_takes_the_next_slot_that_finishes_its_frame() {
     let mut world = one_agent(1);
     world.render_ms = 5_000;
@@ -174,7 +210,7 @@ fn the_last_frame_is_rendered_twice_where_its_node_takes_long_and_delivered_once
         .find(|n| world.agents[*n].rendering.is_some() || world.begin_frame(*n))
         .unwrap();
     while world.deliver_mail() {}
-    for _ in 0..60 {
+    for _ in 0..40 {
         world.pass(Duration::from_secs(1));
         (0..2).for_each(|n| world.report(Report::NodeHeard(node(n))));
         render(&mut world, 1 - slow);
