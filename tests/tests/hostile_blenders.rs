@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use farmhand_protocol::FailureKind;
@@ -64,16 +64,22 @@ async fn nothing_is_left(farm: &Farm, marker: &TempDir) {
         (left.count() == 0).then_some(())
     })
     .await;
-    let spool = farm.agents[0].data.join("spool");
-    let batches = std::fs::read_dir(spool).unwrap().flatten();
-    for batch in batches {
-        let frames = std::fs::read_dir(batch.path()).unwrap().flatten();
-        let left: Vec<_> = frames
-            .filter(|entry| entry.path().is_dir())
-            .map(|entry| entry.path())
-            .collect();
-        assert!(left.is_empty(), "half a frame is left: {left:?}");
-    }
+    // An agent clears up when the Blender is gone.
+    within(Duration::from_secs(5), "no half a frame is left", async || {
+        half_frames(farm).is_empty().then_some(())
+    })
+    .await;
+}
+
+/// Folders of frames in the spool.
+fn half_frames(farm: &Farm) -> Vec<PathBuf> {
+    let entries = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let batches = entries(&farm.agents[0].data.join("spool"));
+    let all = batches.iter().flat_map(|batch| entries(batch));
+    all.filter(|path| path.is_dir()).collect()
 }
 
 #[tokio::test]
