@@ -7,7 +7,9 @@ use std::time::Duration;
 use farmhand_agent::Slots;
 use farmhand_protocol::JobId;
 use farmhand_protocol::farm::JobState;
-use farmhand_tests::{AgentPlan, Blender, Farm, FarmPlan, Scene, build_path, eventually, http, pictures_in};
+use farmhand_tests::{
+    AgentPlan, Blender, Farm, FarmPlan, Scene, build_path, eventually, http, pictures_in, within,
+};
 
 /// A farm of one agent that measures, on two threads.
 async fn farm_of(agent: AgentPlan) -> Farm {
@@ -86,8 +88,8 @@ async fn an_agent_finds_out_how_many_blenders_are_best_for_a_scene_and_remembers
     assert_eq!(learnt(&farm), best);
 }
 
-/// Renders with a stand-in whose frames take so long, and tells how many Blenders the agent then takes for best.
-async fn best_where_frames_take(milliseconds: &str) -> u32 {
+/// Renders with a stand-in whose frames take so long; how many Blenders the agent then takes for best, and its farm.
+async fn best_where_frames_take(milliseconds: &str) -> (u32, Farm) {
     let stand_in = build_path("farmhand-stand-in").display().to_string();
     let farm = farm_of(AgentPlan {
         more: vec!["--blender".to_owned(), stand_in],
@@ -99,25 +101,31 @@ async fn best_where_frames_take(milliseconds: &str) -> u32 {
     let job = farm.submit(&scene, "1-48", &[]);
     slots_until_the_end(&farm, job).await;
     assert_eq!(frames_rendered(&farm).await, "48");
-    let best = learnt(&farm);
-    let beyond = farm.agents[0].blenders().len();
-    assert!(beyond <= 2, "{beyond} Blenders");
-    if best == 1 {
-        let what = "the second Blender gives its memory back";
-        farmhand_tests::within(Duration::from_mins(1), what, async || {
-            (farm.agents[0].blenders().len() == 1).then_some(())
-        })
-        .await;
-    }
-    best
+    (learnt(&farm), farm)
 }
 
 #[tokio::test]
 async fn two_blenders_are_best_where_frames_take_as_long_on_half_the_threads() {
-    assert_eq!(best_where_frames_take("200").await, 2);
+    let (best, mut farm) = best_where_frames_take("200").await;
+    assert_eq!(best, 2);
+
+    std::fs::write(farm.agents[0].data.join("slots.json"), "half a fi").unwrap();
+    farm.restart_agent(0).await;
+    let said = farm.agents[0].program.said();
+    assert!(
+        said.contains("is measured again"),
+        "a file that cannot be read stops nothing: {said}"
+    );
 }
 
 #[tokio::test]
 async fn one_blender_is_best_where_frames_take_three_times_as_long_on_half_the_threads() {
-    assert_eq!(best_where_frames_take("600,200").await, 1);
+    let (best, farm) = best_where_frames_take("600,200").await;
+    assert_eq!(best, 1);
+    within(
+        Duration::from_mins(1),
+        "the second Blender gives its memory back",
+        async || (farm.agents[0].blenders().len() == 1).then_some(()),
+    )
+    .await;
 }
