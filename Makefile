@@ -44,13 +44,14 @@ deb: setup
 	$(CARGO) deb --locked --no-build -p farmhand-agent
 
 # What a farm costs and how much it bears, see docs/figures.md. Prints figures, judges nothing.
-bench: setup build
-	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench
-	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-dashboard
-	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-transfer
-	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-store
-	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-throughput
-	$(CARGO) run --release --locked -p farmhand-tests --bin farmhand-bench-http
+bench: setup
+	$(CARGO) build --release --locked --workspace --bins
+	target/release/farmhand-bench
+	target/release/farmhand-bench-dashboard
+	target/release/farmhand-bench-transfer
+	target/release/farmhand-bench-store
+	target/release/farmhand-bench-throughput
+	target/release/farmhand-bench-http
 
 # Breaks a farm of this machine for 20 minutes and judges what is left; arguments in ARGS, see the program's head.
 chaos: setup
