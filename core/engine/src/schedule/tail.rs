@@ -1,4 +1,4 @@
-//! The end of a job: idle nodes get what slow ones have not begun, then a copy of what these render.
+//! The end of a job: idle slots get what slow ones have not begun, then a copy of what these render.
 
 use std::collections::BTreeMap;
 
@@ -96,7 +96,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Takes back half of what waits on the slowest nodes; it goes to idle ones once it is back.
+    /// Takes back half of what waits on the slowest nodes; it goes to idle ones once it is back. That may be the same
+    /// node, where another slot of it has nothing to do.
     fn take_back(&mut self, index: usize, idle: &mut Vec<NodeId>) {
         let Some(open) = self.jobs.as_ref().and_then(|jobs| jobs.get(index)) else {
             return;
@@ -108,7 +109,7 @@ impl Plan<'_> {
             let Some(longest) = waiting.last() else {
                 return true;
             };
-            let suits = *helper != longest.node && self.suits(open, *helper, longest.frames.last());
+            let suits = self.suits(open, *helper, longest.frames.last());
             if !suits || self.seconds_on(open, *helper) + SOON >= longest.seconds * 0.9 {
                 return true;
             }

@@ -118,6 +118,32 @@ fn a_node_whose_slots_change_in_mid_job_has_a_batch_for_each_and_its_speed_is_le
 }
 
 #[test]
+fn a_slot_that_comes_to_a_node_gets_a_part_of_what_the_others_have_not_begun() {
+    let mut world = one_agent(1);
+    world.render_ms = 500;
+    let job = world.submit("1-40");
+    (0..4).for_each(|_| render(&mut world, 0));
+    let open = |world: &World| {
+        world
+            .on(0, job)
+            .iter()
+            .map(|on| on.parse::<FrameSet>().unwrap().len())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(open(&world), [36], "the only slot has the rest of the job");
+    world.connect_with(0, |info| info.slots = 2);
+    for _ in 0..3 {
+        while world.deliver_mail() {}
+        world.pass(Duration::from_secs(1));
+    }
+    let shared = open(&world);
+    let others: u32 = shared[1..].iter().sum();
+    assert!(others >= 8, "{shared:?}");
+    world.settle();
+    assert_eq!(world.state(job), JobState::Completed);
+}
+
+#[test]
 fn a_job_of_one_frame_takes_the_next_slot_that_finishes_its_frame() {
     let mut world = one_agent(1);
     world.render_ms = 5_000;
