@@ -179,17 +179,12 @@ impl Link {
         }
     }
 
-    pub(crate) fn fetch(self: &Arc<Self>, parcel: Parcel, job: JobId) {
+    pub(crate) fn fetch(self: &Arc<Self>, parcel: Box<Parcel>, job: JobId) {
         let place = (parcel.key.batch, parcel.finished.frame);
         let wanted = self.wanted(place.0);
-        if !self.state().fetching.insert(place) {
-            return;
+        if self.state().fetching.insert(place) {
+            self.spawn(Arc::clone(self).bring_while_wanted(parcel, job, wanted));
         }
-        let link = Arc::clone(self);
-        self.spawn(async move {
-            wanted.run_until_cancelled(link.bring(parcel, job)).await;
-            link.state().fetching.remove(&place);
-        });
     }
 
     pub(crate) fn acknowledge(self: &Arc<Self>, batch: BatchId, frame: Frame) {
@@ -198,7 +193,8 @@ impl Link {
             let Ok(_slot) = link.fetch_slots.acquire().await else {
                 return;
             };
-            if let Err(error) = link.agent.acknowledge(link.key(batch), frame).await {
+            // Boxed, so that one that waits for its turn is small.
+            if let Err(error) = Box::pin(link.agent.acknowledge(link.key(batch), frame)).await {
                 // Its list will show the frame as finished, and it is told again.
                 tracing::debug!(%error, %batch, %frame, "acknowledgement not heard");
             }
@@ -206,8 +202,7 @@ impl Link {
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        tokio::spawn(async move { stop.run_until_cancelled(work).await });
+        tokio::spawn(self.stop.clone().run_until_cancelled_owned(work));
     }
 
     fn call(&self, call: Call) {

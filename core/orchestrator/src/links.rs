@@ -188,13 +188,13 @@ impl Links {
                     farm: farm.id(),
                     batch,
                 };
-                let parcel = Parcel {
+                let parcel = Box::new(Parcel {
                     node,
                     key,
                     folder: folder.into(),
                     stem,
                     finished: *finished,
-                };
+                });
                 self.through(farm, node, |link| link.fetch(parcel, job));
             }
         }

@@ -1,6 +1,6 @@
 //! Bringing finished frames home, for as long as they are wanted.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use farmhand_engine::Report;
@@ -8,6 +8,7 @@ use farmhand_observe::Kind;
 use farmhand_protocol::agent::FinishedFrame;
 use farmhand_protocol::farm::Weight;
 use farmhand_protocol::{Failure, FailureKind, JobId};
+use tokio_util::sync::CancellationToken;
 
 use super::Link;
 use crate::agent::AgentLink;
@@ -16,7 +17,23 @@ use crate::metrics::Way;
 use crate::spans::About;
 
 impl Link {
-    pub(super) async fn bring(&self, parcel: Parcel, job: JobId) {
+    /// Brings a frame home, or forgets it when nobody wants its batch any more.
+    ///
+    /// Most frames only wait for their turn, all that an agent has finished of a batch. So whatever a call needs, many
+    /// kilobytes, is in boxes that are made when it is made.
+    pub(super) async fn bring_while_wanted(
+        self: Arc<Self>,
+        parcel: Box<Parcel>,
+        job: JobId,
+        wanted: CancellationToken,
+    ) {
+        let place = (parcel.key.batch, parcel.finished.frame);
+        let bringing = Box::pin(self.bring(parcel, job));
+        wanted.run_until_cancelled(bringing).await;
+        self.state().fetching.remove(&place);
+    }
+
+    async fn bring(&self, parcel: Box<Parcel>, job: JobId) {
         let (batch, frame) = (parcel.key.batch, parcel.finished.frame);
         let mut wait = Duration::from_millis(250);
         let mut told = false;
@@ -24,11 +41,11 @@ impl Link {
             let Ok(slot) = self.fetch_slots.acquire().await else {
                 return;
             };
-            let error = match self.bring_home(&parcel, job).await {
+            let error = match Box::pin(self.bring_home(&parcel, job)).await {
                 Ok(finished) => {
                     let bytes = finished.files.iter().map(|file| file.size).sum();
                     self.means.metrics.travelled(Way::FromNodes, bytes);
-                    return self.report(Report::Fetched { batch, finished }).await;
+                    return Box::pin(self.report(Report::Fetched { batch, finished })).await;
                 }
                 Err(error) => error,
             };
@@ -36,13 +53,12 @@ impl Link {
             match error {
                 DeliveryError::NotAsPromised(words) => {
                     let failure = Failure::new(FailureKind::NotDelivered, words);
-                    return self
-                        .report(Report::FetchFailed {
-                            batch,
-                            frame,
-                            failure,
-                        })
-                        .await;
+                    let failed = Report::FetchFailed {
+                        batch,
+                        frame,
+                        failure,
+                    };
+                    return Box::pin(self.report(failed)).await;
                 }
                 DeliveryError::Way(error) => {
                     tracing::debug!(%error, %job, %batch, %frame, node = %parcel.node, "frame not fetched yet");
@@ -51,7 +67,7 @@ impl Link {
                     tracing::warn!(%error, %job, %batch, %frame, node = %parcel.node, "frame cannot be written");
                     if !std::mem::replace(&mut told, true) {
                         let text = format!("frame {frame} of {job} waits to be written: {error}");
-                        self.means.inbox.note(Weight::Error, text, Some(job)).await;
+                        Box::pin(self.means.inbox.note(Weight::Error, text, Some(job))).await;
                     }
                 }
             }
@@ -81,5 +97,27 @@ impl Link {
             Some(address) if address != self.agent.address() => self.agent.at(address.clone()),
             _ => self.agent.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<'a, F>(_: impl FnOnce(&'a Link, Box<Parcel>, JobId) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn size_with_task<F>(_: impl FnOnce(Arc<Link>, Box<Parcel>, JobId, CancellationToken) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_frame_that_waits_to_be_fetched_takes_little_memory() {
+        let bytes = size(Link::bring) + size_with_task(Link::bring_while_wanted);
+        assert!(
+            bytes <= 1024,
+            "{bytes} bytes for each frame that an agent has finished"
+        );
     }
 }
