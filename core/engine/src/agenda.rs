@@ -6,7 +6,7 @@ use farmhand_protocol::NodeId;
 
 /// Farms of more nodes than this are looked at whole only when time passes. Up to here that takes a few milliseconds,
 /// which is less than an idle node would wait for the next tick.
-const SMALL: usize = 2048;
+pub(crate) const SMALL: usize = 2048;
 
 /// Notes for the next plan.
 #[derive(Debug, Clone, Default)]

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use farmhand_protocol::farm::JobState;
 use farmhand_protocol::{BlenderVersion, JobId, NodeId};
 
-use crate::agenda::{Planned, Power};
+use crate::agenda::{Planned, Power, SMALL};
 use crate::decide::Decision;
 use crate::fact::Sighting;
 use crate::farm::{Farm, Now};
@@ -28,11 +28,13 @@ use crate::job::{Job, JobSpec};
 use crate::node::Unfit;
 
 use assign::Assignment;
+use fit::Blenders;
 pub(crate) use fit::{choose_blender, unfit, unfit_for};
 use room::{Place, Room};
 use source::Source;
 
-/// Nodes that are asked for their Blenders between two ticks, for all jobs together that have none yet.
+/// Between two ticks a big farm counts its Blenders only where few jobs have none yet: nodes times these jobs. Many such
+/// jobs are a queue, which is there in every plan.
 const LOOKS: usize = 1 << 16;
 
 /// Hands out waiting frames to nodes that have room, best job first. To be called after every turn, and applied
@@ -269,7 +271,8 @@ impl<'a> Plan<'a> {
         let jobs = ids.filter_map(|id| Some((*id, farm.job(*id)?)));
         let unchosen = jobs.clone().filter(|(_, job)| job.blender.is_none()).count();
         let nodes = farm.seen.nodes.len();
-        let may_choose = self.thorough || nodes <= 256 || unchosen * nodes <= LOOKS;
+        let may_choose = self.thorough || nodes <= SMALL || unchosen * nodes <= LOOKS;
+        let mut blenders = Blenders::new(farm, now);
         let jobs = jobs.filter(|(_, job)| !job.paused && waits_for(farm, job).is_none());
         let mut jobs: Vec<Open<'a>> = jobs
             .map(|(id, job)| Open {
@@ -277,7 +280,7 @@ impl<'a> Plan<'a> {
                 job,
                 version: job
                     .blender
-                    .or_else(|| may_choose.then(|| choose_blender(farm, now, job)).flatten()),
+                    .or_else(|| may_choose.then(|| blenders.choose(job)).flatten()),
                 is_chosen: job.blender.is_some(),
                 source: Source::of(&job.frames),
                 held: farm.batches.count_of(id).saturating_sub(waiting_copies(farm, id)),
