@@ -3,8 +3,10 @@
 
 mod batch;
 mod board;
+mod change;
 mod seat;
 mod sharing;
 
-pub(crate) use board::{Batches, Cancelled, Change, LoadAhead, StartError};
+pub(crate) use board::Batches;
+pub(crate) use change::{Cancelled, Change, LoadAhead, StartError};
 pub(crate) use sharing::{Learnt, Machine, Sharing};
