@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use farmhand_agent::engines::{self, EnginePath};
 use farmhand_agent::{Advertised, Agent, Config, PathMap, Slots, default_data_folder, default_name};
 use farmhand_http::{FarmAddress, Limits, Tokens};
-use farmhand_observe::{LogArgs, TraceArgs};
+use farmhand_observe::{LogArgs, TraceArgs, without_empty_variables};
 use farmhand_tls::JoinToken;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -202,7 +202,9 @@ struct Run {
 }
 
 fn main() -> ExitCode {
-    match begin(Cli::parse()) {
+    let matches = without_empty_variables(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match begin(cli) {
         Ok(code) => code,
         Err(error) => {
             // What went wrong and what to do; where in the code is nobody's business.

@@ -241,3 +241,35 @@ async fn a_collector_that_hangs_or_is_away_slows_and_stops_nothing() {
     assert!(farm.agents[0].program.terminate(limit).1.success());
     assert!(farm.orchestrator.terminate(limit).1.success());
 }
+
+#[tokio::test]
+async fn an_empty_variable_for_traces_or_logs_is_as_none_to_both_programs() {
+    let empty = [
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "FARMHAND_LOG",
+        "FARMHAND_LOG_DIR",
+        "FARMHAND_LOG_FORMAT",
+    ]
+    .map(|name| (name.to_owned(), String::new()));
+    let agent = AgentPlan {
+        environment: empty.to_vec(),
+        ..AgentPlan::default()
+    };
+    let mut farm = Farm::start(FarmPlan {
+        agents: vec![agent],
+        ..FarmPlan::default()
+    })
+    .await;
+    farm.orchestrator.kill_nine();
+    farm.begin_orchestrator(&empty);
+    eventually("the orchestrator answers", async || {
+        let ended = farm.orchestrator.ended();
+        assert_eq!(ended, None, "{}", farm.orchestrator.said());
+        farm.client.farm().await.ok()
+    })
+    .await;
+    assert!(
+        farm.data().join("logs").is_dir(),
+        "logs are where they always are"
+    );
+}

@@ -10,9 +10,11 @@ mod lines;
 mod logs;
 mod otlp;
 mod span;
+mod variables;
 
 pub use collector::{Collector, CollectorError, TraceArgs};
 pub use export::{Counted, Exporter, Spans};
 pub use logs::{LogArgs, LogError, LogFormat, Logs, start};
 pub use otlp::Program;
 pub use span::{Kind, Span, Value};
+pub use variables::without_empty_variables;

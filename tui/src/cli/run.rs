@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use color_eyre::eyre::{Result, WrapErr};
 use farmhand_client::CallError;
+use farmhand_observe::without_empty_variables;
 
 use super::args::{Cli, Verb};
 use super::{
@@ -19,7 +20,8 @@ use crate::words;
 /// Runs the program. Exit code 0 only on success, 2 for a command line or a scene that cannot be used, else 1;
 /// an error is one line on stderr.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = without_empty_variables(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
