@@ -15,10 +15,14 @@ mod ids;
 mod join;
 mod log;
 mod manifest;
+#[cfg(test)]
+mod nasty_path;
 mod notice;
 mod problem;
 mod settings;
+mod shared_path;
 mod trace;
+mod tree_path;
 
 pub use audit::{AuditEntry, USER_HEADER};
 pub use blender::{BlenderVersion, BlenderVersionError};
@@ -29,14 +33,13 @@ pub use frames::{Frame, FrameError, FrameRange, FrameSet, FrameSetError};
 pub use ids::{BatchId, BatchKey, BootId, Epoch, EventId, FarmId, IdError, JobId, NodeId};
 pub use join::{JoinFarm, Joined, RenewCertificate};
 pub use log::{frame_mark, log_of_frame, marked_frame};
-pub use manifest::{
-    FileEntry, Manifest, ManifestError, SharedFile, SharedPath, SharedPathError, StoredPaths, TreePath,
-    TreePathError,
-};
+pub use manifest::{FileEntry, Manifest, ManifestError, SharedFile, StoredPaths};
 pub use notice::{Notice, NoticeKind};
 pub use problem::Problem;
 pub use settings::{Denoise, Device, RenderSettings, SettingsError};
+pub use shared_path::{SharedPath, SharedPathError};
 pub use trace::{SpanContext, SpanId, TRACEPARENT_HEADER, TraceId};
+pub use tree_path::{TreePath, TreePathError};
 
 /// Version of the wire forms in this crate: `(major, minor)`. One minor version apart works.
 pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 0 };

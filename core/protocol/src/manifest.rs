@@ -1,91 +1,12 @@
 //! Scenes as manifests: which files, with which content, under which relative paths.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::string_form;
+use crate::shared_path::SharedPath;
+use crate::tree_path::TreePath;
 use crate::{BlobHash, SceneHash};
-
-/// A relative path with `/` between its parts that cannot leave the folder it is joined to, on any system.
-///
-/// At most 1,024 bytes in parts of at most 255; no `..`, no `.`, no empty part, no `\`, `:` or control
-/// character, no part that ends in a dot or a space, and no Windows device name (`con`, `nul`, `com1` ...).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TreePath(String);
-
-/// Why a text is not a [`TreePath`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the path {path:?} {reason}")]
-pub struct TreePathError {
-    path: String,
-    reason: &'static str,
-}
-
-impl TreePath {
-    /// The path, with `/` between its parts.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The last part.
-    pub fn file_name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or(&self.0)
-    }
-}
-
-impl fmt::Display for TreePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl FromStr for TreePath {
-    type Err = TreePathError;
-
-    fn from_str(text: &str) -> Result<Self, TreePathError> {
-        match text
-            .split('/')
-            .find_map(fault)
-            .or((text.len() > 1024).then_some("is longer than 1024 bytes"))
-        {
-            Some(reason) => Err(TreePathError {
-                path: text.chars().take(200).collect(),
-                reason,
-            }),
-            None => Ok(Self(text.to_owned())),
-        }
-    }
-}
-string_form!(TreePath);
-
-/// What is wrong with one part of a path.
-fn fault(part: &str) -> Option<&'static str> {
-    let stem = part
-        .split('.')
-        .next()
-        .unwrap_or(part)
-        .trim_end()
-        .to_ascii_lowercase();
-    let numbered = |name: &str| {
-        stem.strip_prefix(name)
-            .is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let device = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
-    match part {
-        "" => Some("is absolute or has an empty part"),
-        "." | ".." => Some("has a part that is . or .."),
-        _ if part.len() > 255 => Some("has a part longer than 255 bytes"),
-        _ if part.contains(['\\', ':']) => Some("has a \\ or : in it"),
-        _ if part.chars().any(char::is_control) => Some("has a control character in it"),
-        _ if part.ends_with(['.', ' ']) => Some("has a part that ends in a dot or a space"),
-        _ if device => Some("has a part that is a device on Windows"),
-        _ => None,
-    }
-}
 
 /// One file of a scene.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -131,65 +52,6 @@ pub struct SharedFile {
     /// Its length in bytes.
     pub size: u64,
 }
-
-/// An absolute path on storage that several systems share, as one of them writes it: `/mnt/show/a.blend`,
-/// `S:\show\a.blend`, `\\server\show\a.blend`. At most 4,096 bytes, no `..`, no control character.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SharedPath(String);
-
-/// Why a text is not a [`SharedPath`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path:?} is no absolute path on shared storage: {reason}")]
-pub struct SharedPathError {
-    path: String,
-    reason: &'static str,
-}
-
-impl SharedPath {
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The last part.
-    pub fn file_name(&self) -> &str {
-        self.0.rsplit(['/', '\\']).next().unwrap_or(&self.0)
-    }
-}
-
-impl fmt::Display for SharedPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl FromStr for SharedPath {
-    type Err = SharedPathError;
-
-    fn from_str(text: &str) -> Result<Self, SharedPathError> {
-        let drive =
-            matches!(text.as_bytes(), [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
-        let absolute = drive || text.starts_with('/') || text.starts_with("\\\\");
-        let mut parts = text.split(['/', '\\']);
-        let reason = if !absolute {
-            "it does not begin with /, a drive or a server"
-        } else if text.len() > 4096 {
-            "it is longer than 4096 bytes"
-        } else if text.chars().any(char::is_control) {
-            "it has a control character in it"
-        } else if parts.any(|part| part == "..") {
-            "it has a part that is .."
-        } else {
-            return Ok(Self(text.to_owned()));
-        };
-        Err(SharedPathError {
-            path: text.chars().take(200).collect(),
-            reason,
-        })
-    }
-}
-string_form!(SharedPath);
 
 /// What is wrong with a manifest.
 #[derive(Debug, thiserror::Error)]
@@ -349,11 +211,10 @@ impl TryFrom<WireManifest> for Manifest {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Component, Path};
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::nasty_path::nasty_path;
 
     fn entry(content: &str) -> FileEntry {
         FileEntry {
@@ -432,32 +293,6 @@ mod tests {
     }
 
     #[test]
-    fn no_path_leaves_its_folder() {
-        for path in [
-            "",
-            "/etc/passwd",
-            "..",
-            "a/../b",
-            "a//b",
-            "a/",
-            "./a",
-            "C:/x",
-            "a\\b",
-            "a\nb",
-            "a.",
-            "a ",
-            "nul",
-            "x/COM1.png",
-            "aux.blend",
-        ] {
-            assert!(path.parse::<TreePath>().is_err(), "{path:?}");
-        }
-        assert!("x".repeat(256).parse::<TreePath>().is_err());
-        assert!("x/".repeat(600).parse::<TreePath>().is_err());
-        assert!("textures/käse wood.png".parse::<TreePath>().is_ok());
-    }
-
-    #[test]
     fn paths_that_some_systems_cannot_keep_apart_are_refused() {
         assert!(matches!(
             manifest(&["a.blend", "A.blend"]),
@@ -470,45 +305,7 @@ mod tests {
         assert!(manifest(&["a.blend", "t/x.png", "t/y.png"]).is_ok());
     }
 
-    /// Paths made of what attackers and other systems write.
-    fn nasty_path() -> impl Strategy<Value = String> {
-        let part = prop_oneof![
-            Just("..".to_owned()),
-            Just(".".to_owned()),
-            Just(String::new()),
-            Just("nul".to_owned()),
-            Just("COM1.png".to_owned()),
-            Just("C:".to_owned()),
-            Just("x".repeat(300)),
-            Just("end. ".to_owned()),
-            "[aAbB]{1,2}",
-            "\\PC{0,6}",
-            any::<String>(),
-        ];
-        let separator = prop_oneof![8 => Just("/"), 1 => Just("\\"), 1 => Just("//")];
-        proptest::collection::vec((part, separator), 0..6)
-            .prop_map(|parts| {
-                parts
-                    .into_iter()
-                    .flat_map(|(part, separator)| [part, separator.to_owned()])
-                    .collect()
-            })
-            .prop_map(|path: String| path.strip_suffix('/').unwrap_or(&path).to_owned())
-    }
-
     proptest! {
-        #[test]
-        fn whatever_is_written_a_path_stays_below_its_folder(text in nasty_path()) {
-            if let Ok(path) = text.parse::<TreePath>() {
-                let folder = Path::new("/farm/tree");
-                let joined = folder.join(path.as_str());
-                let inside = joined.strip_prefix(folder).unwrap();
-                prop_assert!(inside.components().count() > 0);
-                prop_assert!(inside.components().all(|part| matches!(part, Component::Normal(_))));
-                prop_assert!(joined.as_os_str().len() <= folder.as_os_str().len() + 1 + 1024);
-            }
-        }
-
         #[test]
         fn whatever_is_decoded_can_stand_in_one_folder(paths in proptest::collection::vec(nasty_path(), 1..6)) {
             let files: BTreeMap<&str, FileEntry> = paths.iter().map(|path| (path.as_str(), entry(path))).collect();
@@ -523,13 +320,6 @@ mod tests {
                         prop_assert!(!below(name, other) && !below(other, name));
                     }
                 }
-            }
-        }
-
-        #[test]
-        fn a_shared_path_never_climbs(text in nasty_path()) {
-            if let Ok(path) = text.parse::<SharedPath>() {
-                prop_assert!(!path.as_str().split(['/', '\\']).any(|part| part == ".."));
             }
         }
     }

@@ -1,35 +1,29 @@
 //! The run: happenings in the order of their times, through the engine and through the agents.
 
+mod beginning;
 mod judge;
 mod links;
+mod orchestrator;
 mod rendering;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use farmhand_engine::{
-    Command, Decision, Effect, Event, Farm, Now, Policy, Report, Stamped, decide, schedule,
-};
-use farmhand_protocol::{Epoch, FarmId, Frame, FrameSet, JobId, SceneHash};
+use farmhand_engine::{Effect, Farm, Now, Report, Stamped};
+use farmhand_protocol::{Frame, JobId};
 use jiff::Timestamp;
-use uuid::Uuid;
 
 pub use judge::{Cpu, EtaCheck, Outcome, Waited};
 
-use super::agent::{Agent, node_id};
-use super::bound::bound;
+use super::agent::Agent;
 use super::chance::Chance;
-use super::plan::{Faults, Plan};
-use crate::figures::thread_time;
-use crate::made_up;
+use super::plan::Plan;
 
 /// Virtual seconds after which a run has failed.
 const FOREVER: f64 = 400_000.0;
 /// The orchestrator's loop tells the engine of time so often.
 const TICK: f64 = 0.5;
-/// Agents give a sign of life so often.
-const BEAT: f64 = 2.0;
 
 enum Happening {
     Tick,
@@ -76,109 +70,6 @@ pub struct Run {
 }
 
 impl Run {
-    /// A farm before its first moment.
-    pub fn new(plan: Plan) -> Self {
-        let mut farm = Farm::new(FarmId(Uuid::from_u128(7)));
-        farm.open(Epoch(1), Policy::default());
-        let nodes = plan.nodes;
-        let mut run = Self {
-            chance: Chance::of(&[plan.seed, 3]),
-            journal: (plan.faults == Faults::All).then(Vec::new),
-            farm,
-            epoch: 1,
-            agents: Vec::new(),
-            at: 0.0,
-            opened: 0.0,
-            happenings: BinaryHeap::new(),
-            what: BTreeMap::new(),
-            count: 0,
-            tokens: 0,
-            uplink_free: 0.0,
-            leaves: vec![None; nodes],
-            beat: 0.0,
-            jobs: Vec::new(),
-            times: Vec::new(),
-            delivered: BTreeMap::new(),
-            expected: Vec::new(),
-            outcome: Outcome {
-                makespan: 0.0,
-                bound: 0.0,
-                idle: 0.0,
-                delivered: 0,
-                failed: 0,
-                batches: 0,
-                copies: 0,
-                frame_events: 0,
-                etas: EtaCheck::default(),
-                jobs: Vec::new(),
-                second: Waited::default(),
-            },
-            cpu: Cpu::default(),
-            wrong: None,
-            plan,
-        };
-        run.begin();
-        run
-    }
-
-    fn begin(&mut self) {
-        let all = self.plan.faults == Faults::All;
-        for n in 0..self.plan.nodes {
-            let speed = self.plan.speed(n);
-            let is_broken = all && n > 0 && self.chance.share() < 0.05;
-            self.agents.push(Agent {
-                speed,
-                is_broken,
-                ..Agent::default()
-            });
-            let late = all && n > 0 && self.chance.share() < 0.2;
-            let joins = if late {
-                self.chance.between(0.0, 300.0)
-            } else {
-                0.0
-            };
-            self.later(joins, Happening::Join(n));
-        }
-        for (job, plan) in self.plan.jobs.clone().into_iter().enumerate() {
-            self.later(plan.at, Happening::Submit(job));
-        }
-        self.later(TICK, Happening::Tick);
-        self.plan_faults();
-    }
-
-    fn plan_faults(&mut self) {
-        let usual = bound(&self.plan, &self.leaves);
-        match self.plan.faults {
-            Faults::None => {}
-            Faults::Loss(share) => {
-                for n in 1..self.plan.nodes {
-                    if self.chance.share() < share {
-                        let at = self.chance.between(0.0, usual);
-                        self.leaves[n] = Some(at);
-                        self.later(at, Happening::Leave(n));
-                    }
-                }
-            }
-            Faults::All => {
-                for n in 0..self.plan.nodes {
-                    for _ in 0..self.chance.below(4) {
-                        let at = self.chance.between(0.0, usual * 1.5);
-                        let what = match self.chance.below(10) {
-                            0 if n > 0 => Happening::Leave(n),
-                            0..=4 => Happening::Crash(n),
-                            _ => Happening::CutOff(n, self.chance.between(0.5, 40.0)),
-                        };
-                        self.later(at, what);
-                    }
-                }
-                for _ in 0..self.chance.below(3) {
-                    let at = self.chance.between(0.0, usual * 1.5);
-                    self.later(at, Happening::Restart);
-                }
-            }
-        }
-    }
-
     /// Runs until every job has ended.
     ///
     /// # Errors
@@ -270,97 +161,7 @@ impl Run {
         }
     }
 
-    fn tick(&mut self) {
-        self.later(TICK, Happening::Tick);
-        if self.at >= self.beat {
-            self.beat = self.at + BEAT;
-            for n in 0..self.agents.len() {
-                if self.agents[n].is_up && !self.agents[n].is_cut_off {
-                    self.tell(Event::Report(Report::NodeHeard(node_id(n))));
-                }
-            }
-        }
-        self.tell(Event::Tick);
-        self.check_etas();
-    }
-
-    fn hear(&mut self, report: Report) {
-        if let Report::FrameStarted { batch, .. } = &report
-            && let Some(index) = self.farm.batch(*batch).and_then(|held| self.index_of(held.job))
-            && self.times[index].1 == 0.0
-        {
-            self.times[index].1 = self.at;
-        }
-        let counts = matches!(
-            report,
-            Report::FrameStarted { .. }
-                | Report::FrameFinished { .. }
-                | Report::FrameFailed { .. }
-                | Report::Fetched { .. }
-        );
-        self.outcome.frame_events += u64::from(counts);
-        self.tell(Event::Report(report));
-    }
-
     fn index_of(&self, job: JobId) -> Option<usize> {
         self.jobs.iter().position(|id| *id == job)
     }
-
-    /// One turn of the orchestrator's loop with one event.
-    fn tell(&mut self, event: Event) -> Option<JobId> {
-        let now = self.now();
-        let started = thread_time();
-        let decision = decide(&self.farm, now, event);
-        let Ok(decision) = decision else {
-            return None;
-        };
-        let mut stamped = decision.apply_to(&mut self.farm, now);
-        let plan = schedule(&self.farm, now);
-        stamped.extend(plan.apply_to(&mut self.farm, now));
-        let took = thread_time().saturating_sub(started);
-        self.cpu.all += took;
-        self.cpu.slowest = self.cpu.slowest.max(took);
-        self.remember(stamped);
-        let submitted = decision.submitted();
-        let Decision { effects, .. } = decision;
-        for effect in effects.into_iter().chain(plan.effects) {
-            self.carry_out(effect);
-        }
-        submitted
-    }
-
-    fn submit(&mut self, index: usize) {
-        let plan = self.plan.jobs[index];
-        let frames = FrameSet::range(frame(1), frame(plan.frames.cast_signed())).unwrap_or_default();
-        let scene = SceneHash::of(&index.to_le_bytes());
-        let spec = made_up::job(format!("shot-{index}"), scene, frames, format!("/out/{index}"));
-        self.times.push((self.at, 0.0, 0.0));
-        self.jobs.push(JobId(index as u64 + 1));
-        let told = self.tell(Event::Command(Command::Submit(Box::new(spec))));
-        if told != self.jobs.last().copied() {
-            self.wrong = Some("a job got another id than was expected".to_owned());
-        }
-    }
-
-    /// The orchestrator dies and starts from its journal; what was on its way to it is gone.
-    fn restart(&mut self) {
-        let Some(journal) = &self.journal else { return };
-        let mut farm = Farm::new(self.farm.id());
-        journal.iter().for_each(|fact| farm.apply(fact));
-        self.epoch += 1;
-        farm.open(Epoch(self.epoch), Policy::default());
-        self.farm = farm;
-        self.opened = self.at;
-        self.what
-            .retain(|_, what| !matches!(what, Happening::Arrives(_) | Happening::Reaches(..)));
-        for n in 0..self.agents.len() {
-            // A dispatch that was on its way brought nothing.
-            self.agents[n].has_files.clear();
-            self.meet(n);
-        }
-    }
-}
-
-fn frame(n: i32) -> Frame {
-    Frame::try_from(i64::from(n)).unwrap_or(Frame::MAX)
 }
