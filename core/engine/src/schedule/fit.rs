@@ -179,7 +179,7 @@ mod tests {
 
     fn now() -> Now {
         Now {
-            since_start: Duration::from_secs(60),
+            since_start: Duration::from_mins(1),
             wall: Timestamp::from_second(1_800_000_000).unwrap(),
         }
     }
