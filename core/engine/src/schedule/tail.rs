@@ -8,6 +8,7 @@ use super::assign::Assignment;
 use super::room::{Place, Room, rest_of, unbegun};
 use super::{Open, Plan, unfit_for};
 use crate::batches::Batches;
+use crate::farm::Farm;
 
 /// Idle nodes that are helped in one plan; the others a moment later.
 const HELPERS: usize = 1024;
@@ -130,19 +131,31 @@ impl Plan<'_> {
 
     fn waiting_of(&self, open: &Open<'_>) -> Vec<Waiting> {
         let farm = self.farm;
+        let mut seconds_of: BTreeMap<NodeId, f64> = BTreeMap::new();
         let batches = farm.batches_of(open.id).filter_map(|(id, held)| {
-            let frames = unbegun(farm, id, held);
-            let presence = farm.presence(held.node).filter(|_| !frames.is_empty())?;
-            if farm.seen.contested.contains(&farm.batches.original(id)) {
-                return None; // It waits on other nodes too.
+            // At a job's end most batches are of this kind, and there may be tens of thousands.
+            if held.open.len() == 1
+                && held
+                    .open
+                    .first()
+                    .is_some_and(|frame| is_rendering(farm, id, frame))
+            {
+                return None;
             }
             // Before a node has accepted it, or while it takes others back, it is left alone.
             if farm.seen.dispatching.contains(&id) || farm.seen.revoking.contains_key(&id) {
                 return None;
             }
-            let room = Room::of(farm, self.now, held.node, presence);
+            if farm.seen.contested.contains(&farm.batches.original(id)) {
+                return None; // It waits on other nodes too.
+            }
+            let frames = unbegun(farm, id, held);
+            let presence = farm.presence(held.node).filter(|_| !frames.is_empty())?;
+            let seconds = seconds_of
+                .entry(held.node)
+                .or_insert_with(|| Room::of(farm, self.now, held.node, presence).seconds_for_all());
             Some(Waiting {
-                seconds: room.seconds_for_all(),
+                seconds: *seconds,
                 node: held.node,
                 batch: id,
                 frames,
@@ -236,4 +249,9 @@ impl Plan<'_> {
             && !crowded.is_some_and(|(nodes, most)| !nodes.contains(&node) && nodes.len() >= most as usize)
             && unfit_for(self.farm, self.now, open.job, node, open.version).is_none()
     }
+}
+
+fn is_rendering(farm: &Farm, batch: BatchId, frame: Frame) -> bool {
+    let frames = farm.seen.rendering.get(&batch);
+    frames.is_some_and(|frames| frames.contains_key(&frame))
 }
