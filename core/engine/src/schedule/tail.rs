@@ -45,14 +45,14 @@ impl Plan<'_> {
                 .get(*node)
                 .is_some_and(|room| room.place() == Place::Free)
         };
-        let mut idle: Vec<NodeId> = self.planned.wanting.iter().filter(is_idle).copied().collect();
-        if idle.is_empty() {
+        let idle = self.planned.wanting.iter().filter(is_idle);
+        let mut fastest: Vec<(f64, NodeId)> =
+            idle.map(|node| (self.farm.speeds.factor(*node), *node)).collect();
+        if fastest.is_empty() {
             return;
         }
-        idle.sort_by(|a, b| {
-            let speed = |node: &NodeId| self.farm.speeds.factor(*node);
-            speed(b).total_cmp(&speed(a)).then(a.cmp(b))
-        });
+        fastest.sort_by(|(a, this), (b, other)| b.total_cmp(a).then(this.cmp(other)));
+        let mut idle: Vec<NodeId> = fastest.into_iter().map(|(_, node)| node).collect();
         idle.truncate(HELPERS);
         let jobs = self.jobs.as_ref().map_or(0, Vec::len);
         for index in 0..jobs {
