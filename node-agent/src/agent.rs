@@ -1,7 +1,9 @@
 //! A running agent: what its parts share, how it starts, and how it stops.
 
+mod kept;
+mod probing;
+
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,17 +13,17 @@ use std::time::Duration;
 use farmhand_http::{Access, EventLog, ListenError, Open, bind, serve};
 use farmhand_observe::{Exporter, Program, Spans};
 use farmhand_protocol::agent::{AgentEvent, BatchPhase, Joining, NodeInfo};
-use farmhand_protocol::{BatchKey, BootId, Epoch, FarmId, NodeId, PROTOCOL, SpanContext};
+use farmhand_protocol::{BatchKey, BootId, NodeId, PROTOCOL, SpanContext};
 use farmhand_tls::Role;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::batches::{Batches, Change, Learnt, Sharing};
+use crate::batches::{Batches, Change, Sharing};
 use crate::blender::{Ahead, Loader, Log, Parked, Spawner};
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::durable;
-use crate::engines::{self, Engine, NO_ENGINE};
+use crate::engines::Engine;
 use crate::hardware::Gauge;
 use crate::local::LocalJobs;
 use crate::membership::{JoinFarmError, Membership};
@@ -32,13 +34,8 @@ use crate::{Config, Slots, announce, http, join, load_ahead, slot};
 
 const DRIVER: &str = include_str!("../../assets/driver.py");
 
-/// How many Blenders render each scene best, in the data folder.
-const LEARNT: &str = "slots.json";
 /// Events that a reader may miss before it has to read the lists.
 const KEPT_EVENTS: usize = 4096;
-/// How long the probed Blender waits for a first frame.
-const KEPT_FOR_FIRST_FRAMES: Duration = Duration::from_mins(1);
-
 /// A node agent.
 #[derive(Debug)]
 pub struct Agent {
@@ -185,7 +182,7 @@ impl Agent {
             )
             .await
         });
-        tokio::spawn(probe_engines(Arc::clone(&agent)));
+        tokio::spawn(probing::probe_engines(Arc::clone(&agent)));
         tokio::spawn(beat(Arc::clone(&agent)));
         for tokens in [&settings.tokens, &settings.read_tokens].into_iter().flatten() {
             let stop = server_stop.clone();
@@ -234,8 +231,8 @@ impl Agent {
         .map_err(store("the scenes"))?;
         let spool = Spool::open(&data.join("spool")).map_err(store("the spool"))?;
         let local = LocalJobs::open(&data, config.output.as_deref()).map_err(store("the jobs of its own"))?;
-        let sharing = Sharing::new(config.slots, config.machine(), read_learnt(&data.join(LEARNT)));
-        let mut batches = Batches::new(sharing, read_epochs(&data));
+        let sharing = Sharing::new(config.slots, config.machine(), kept::learnt(&data));
+        let mut batches = Batches::new(sharing, kept::epochs(&data));
         for recovered in spool.recover().map_err(store("the spool"))? {
             batches.recover(recovered);
         }
@@ -336,7 +333,7 @@ impl Agent {
 
     fn carry_out(&self, change: Change) {
         let (done, event) = match change {
-            Change::Epoch(farm, epoch) => (self.remember_epoch(farm, epoch), None),
+            Change::Epoch(farm, epoch) => (kept::keep_epoch(self.folder.path(), farm, epoch), None),
             Change::Accepted(request) => {
                 let key = BatchKey {
                     farm: request.farm,
@@ -386,7 +383,7 @@ impl Agent {
             Change::Learnt(lesson) => {
                 tracing::info!("{lesson}");
                 if let Some(learnt) = &lesson.remember {
-                    self.remember_learnt(learnt);
+                    kept::keep_learnt(self.folder.path(), learnt);
                 }
                 (Ok(()), None)
             }
@@ -434,21 +431,6 @@ impl Agent {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember_epoch(&self, farm: FarmId, epoch: Epoch) -> io::Result<()> {
-        let folder = self.folder.path().join("epochs");
-        fs::create_dir_all(&folder)?;
-        durable::write(&folder.join(farm.to_string()), epoch.to_string().as_bytes(), true)
-    }
-
-    fn remember_learnt(&self, learnt: &Learnt) {
-        let written = serde_json::to_vec_pretty(learnt)
-            .map_err(io::Error::from)
-            .and_then(|json| durable::write(&self.folder.path().join(LEARNT), &json, false));
-        if let Err(error) = written {
-            tracing::warn!(%error, "cannot write {LEARNT} to the data folder: after a restart it is measured again");
-        }
-    }
-
     /// Makes room in the cache for so much more, where it lacks that.
     pub(crate) fn make_room(&self, more: u64) {
         if !self.blobs.lacks_room_for(more) {
@@ -463,91 +445,6 @@ impl Agent {
             Ok(bytes) => tracing::info!(bytes, "made room in the cache"),
             Err(error) => tracing::warn!(%error, "cannot make room in the cache"),
         }
-    }
-}
-
-fn read_epochs(data: &std::path::Path) -> HashMap<FarmId, Epoch> {
-    let files = data.join("epochs").read_dir().into_iter().flatten().flatten();
-    files
-        .filter_map(|file| {
-            let farm = file.file_name().to_str()?.parse().ok()?;
-            let epoch = fs::read_to_string(file.path()).ok()?.trim().parse().ok()?;
-            Some((farm, Epoch(epoch)))
-        })
-        .collect()
-}
-
-/// What was learnt before, where that can be read.
-fn read_learnt(path: &std::path::Path) -> Option<Learnt> {
-    let read = match fs::read(path) {
-        Ok(json) => serde_json::from_slice(&json).map_err(io::Error::from),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => Err(error),
-    };
-    read.inspect_err(|error| {
-        tracing::warn!(%error, "cannot read {}: how many Blenders are best is measured again", path.display());
-    })
-    .ok()
-}
-
-/// Asks each Blender once, one after the other: on a small machine two at a time take longer.
-async fn probe_engines(agent: Arc<Agent>) {
-    let paths = engines::discover(&agent.config.blenders, agent.config.engines.as_deref());
-    let mut problems = Vec::new();
-    for path in paths {
-        let probed = engines::probe(&agent.spawner, &path, &agent.driver);
-        let probed = tokio::select! {
-            probed = probed => probed,
-            () = agent.stopping.cancelled() => return,
-        };
-        match probed {
-            Ok((engine, ready)) => {
-                tracing::info!(engine = %path, version = %engine.info.version, denoiser = engine.info.denoiser,
-                    devices = ?engine.info.devices, "found a Blender");
-                let preferred = agent.engines().found.is_empty();
-                agent
-                    .engines
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .found
-                    .push(engine);
-                if preferred {
-                    agent.parked.keep(ready);
-                    tokio::spawn(leave_if_not_needed(Arc::clone(&agent)));
-                } else {
-                    ready.leave().await;
-                }
-            }
-            Err(failure) => {
-                tracing::warn!(engine = %path, problem = %failure.message, "a Blender does not answer");
-                problems.push(failure.message);
-            }
-        }
-    }
-    {
-        let mut engines = agent.engines.write().unwrap_or_else(PoisonError::into_inner);
-        engines.probed = true;
-        if engines.found.is_empty() {
-            let mut problem = NO_ENGINE.to_owned();
-            if !problems.is_empty() {
-                problem = format!("{problem} (tried: {})", problems.join("; "));
-            }
-            tracing::warn!("{problem}");
-            engines.problem = Some(problem);
-        }
-    }
-    agent.events.publish(&AgentEvent::NodeChanged);
-    agent.work.notify_waiters();
-}
-
-/// The probed Blender renders the first frames if they come soon; its memory is not held for longer.
-async fn leave_if_not_needed(agent: Arc<Agent>) {
-    tokio::select! {
-        () = tokio::time::sleep(KEPT_FOR_FIRST_FRAMES) => {}
-        () = agent.stopping.cancelled() => return, // The shutdown waits for its end.
-    }
-    if let Some(ready) = agent.parked.take() {
-        ready.leave().await;
     }
 }
 

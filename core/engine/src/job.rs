@@ -59,7 +59,7 @@ pub struct JobSpec {
 impl JobSpec {
     /// Whether a Blender that is loaded for one job is loaded for the other: settings are part of what it loads.
     pub(crate) fn loads_as(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other) || (self.scene == other.scene && self.settings == other.settings)
+        self.scene == other.scene && self.settings == other.settings
     }
 }
 

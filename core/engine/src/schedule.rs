@@ -9,6 +9,7 @@
 //!   render.
 
 mod assign;
+mod blenders;
 mod fit;
 mod room;
 mod source;
@@ -28,8 +29,9 @@ use crate::job::{Job, JobSpec};
 use crate::node::Unfit;
 
 use assign::Assignment;
-use fit::Blenders;
-pub(crate) use fit::{choose_blender, unfit, unfit_for};
+use blenders::Blenders;
+pub(crate) use blenders::choose_blender;
+pub(crate) use fit::{unfit, unfit_for};
 use room::{Place, Room};
 use source::Source;
 
